@@ -1,0 +1,63 @@
+"""Find domains by name or by file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from pedseg.domains.domain import Domain
+from pedseg.errors import UsageError
+
+MAX_BYTES = 1 << 20
+
+
+def builtin_names() -> tuple[str, ...]:
+    """Names of the domains that come with pedseg."""
+    folder = files("pedseg.domains")
+    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def load_domains(names_or_paths: Sequence[str | Path]) -> tuple[Domain, ...]:
+    """Load domains in the order given.
+
+    Args:
+        names_or_paths: names of built-in domains, YAML files, or folders that hold a `domain.yaml`.
+
+    Raises:
+        UsageError: PS-A100 unknown name, PS-A96 a file that is not a valid domain or a name given twice.
+    """
+    domains = tuple(_load(item) for item in names_or_paths)
+    names = [d.name for d in domains]
+    if len(set(names)) < len(names):
+        raise UsageError("PS-A96", f"domains must differ, got {', '.join(names)}: name each once")
+    return domains
+
+
+def _load(item: str | Path) -> Domain:
+    if isinstance(item, str) and item in builtin_names():
+        return _parse(files("pedseg.domains").joinpath(f"{item}.yaml").read_text("utf-8"), f"{item}.yaml")
+    path = Path(item)
+    path = path / "domain.yaml" if path.is_dir() else path
+    if not path.is_file():
+        known = ", ".join(builtin_names())
+        raise UsageError("PS-A100", f"unknown domain {str(item)!r}; known: {known}; or give a domain.yaml")
+    if path.stat().st_size > MAX_BYTES:
+        raise UsageError("PS-A96", f"{path.name} is larger than 1 MiB: a domain file is a few lines of YAML")
+    return _parse(path.read_text("utf-8", errors="replace"), path.name)
+
+
+def _parse(text: str, where: str) -> Domain:
+    try:
+        return Domain.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise UsageError("PS-A96", f"{where}{line} is not YAML: {getattr(error, 'problem', error)}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(p) for p in first["loc"]) or "file"
+        raise UsageError("PS-A96", f"{where}: {place}: {first['msg']}") from error

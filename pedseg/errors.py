@@ -1,0 +1,190 @@
+"""Every way pedseg refuses or warns: class, exit code and stable code, in one place.
+
+An error is one line: what was wanted, what came, what to do. Codes never change their meaning;
+numbers up to 112 are the rows of the fault catalogue they answer, later ones are pedseg's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command returns to the shell."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    INPUT = 3
+    GEOMETRY = 4
+    MODEL = 5
+    OUTPUT = 6
+    PARTIAL = 7
+    TRAINING = 8
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class PedsegError(Exception):
+    """A refusal a person can act on.
+
+    Args:
+        code: a key of `ERRORS`, such as "PS-A36".
+        message: one line: what was wanted, what came, what to do. No patient tags.
+    """
+
+    exit_code: ExitCode = ExitCode.BUG
+
+    def __init__(self, code: str, message: str) -> None:
+        if ERRORS[code][0] != type(self).__name__:
+            raise TypeError(f"{code} belongs to {ERRORS[code][0]}, not {type(self).__name__}")
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[PedsegError], tuple[str, str]]:
+        """Survive the trip from a worker process."""
+        return type(self), (self.code, self.message)
+
+
+class UsageError(PedsegError):
+    """The command or a configuration was not meant like this."""
+
+    exit_code = ExitCode.USAGE
+
+
+class InputError(PedsegError):
+    """The input data cannot be used."""
+
+    exit_code = ExitCode.INPUT
+
+
+class GeometryError(PedsegError):
+    """Where the voxels lie cannot be told exactly."""
+
+    exit_code = ExitCode.GEOMETRY
+
+
+class ModelError(PedsegError):
+    """A model, plan or checkpoint is refused or does not match."""
+
+    exit_code = ExitCode.MODEL
+
+
+class OutputError(PedsegError):
+    """The result cannot be written where it was asked for."""
+
+    exit_code = ExitCode.OUTPUT
+
+
+class TrainingError(PedsegError):
+    """Training stopped."""
+
+    exit_code = ExitCode.TRAINING
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A warning that travels with its data into reports.
+
+    Args:
+        code: a key of `WARNINGS`, such as "PS-W24".
+        text: one line without patient tags.
+    """
+
+    code: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.code not in WARNINGS:
+            raise KeyError(self.code)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.text}"
+
+
+ERRORS: dict[str, tuple[str, str]] = {
+    "PS-A02": ("InputError", "no DICOM image in the folder"),
+    "PS-A03": ("UsageError", "the input path does not exist"),
+    "PS-A04": ("InputError", "files, but none of a kind pedseg reads"),
+    "PS-A07": ("InputError", "a file cannot be read"),
+    "PS-A08": ("InputError", "a DICOM file is truncated"),
+    "PS-A17": ("InputError", "the transfer syntax needs a decoder that is not installed"),
+    "PS-A20": ("InputError", "several series fit: one must be chosen"),
+    "PS-A25": ("InputError", "several echoes in one series: one must be chosen"),
+    "PS-A26": ("InputError", "several phases in one series: one must be chosen"),
+    "PS-A28": ("GeometryError", "one SOP Instance UID with two contents"),
+    "PS-A30": ("GeometryError", "several different images at one position"),
+    "PS-A31": ("InputError", "several patients or frames of reference under one series"),
+    "PS-A36": ("GeometryError", "a slice is missing"),
+    "PS-A38": ("GeometryError", "slice spacing is not uniform"),
+    "PS-A40": ("InputError", "too few slices for a volume"),
+    "PS-A42": ("GeometryError", "the stack is sheared"),
+    "PS-A43": ("GeometryError", "row and column directions are not orthogonal"),
+    "PS-A44": ("GeometryError", "a direction is not of unit length"),
+    "PS-A46": ("GeometryError", "Image Position (Patient) is missing"),
+    "PS-A48": ("GeometryError", "Image Orientation (Patient) is missing"),
+    "PS-A49": ("GeometryError", "Pixel Spacing is missing"),
+    "PS-A52": ("GeometryError", "a geometry tag holds no usable number"),
+    "PS-A59": ("InputError", "a mosaic image"),
+    "PS-A65": ("InputError", "the image is constant"),
+    "PS-A66": ("InputError", "the image holds NaN or infinite values"),
+    "PS-A68": ("InputError", "the image is larger than the limit"),
+    "PS-A69": ("GeometryError", "labels and image do not share one grid"),
+    "PS-A71": ("InputError", "labels outside the domain's set"),
+    "PS-A72": ("InputError", "labels are not whole numbers"),
+    "PS-A73": ("InputError", "the labels are empty"),
+    "PS-A80": ("InputError", "a NIfTI file is damaged"),
+    "PS-A81": ("InputError", "one exam stands under two names"),
+    "PS-A85": ("InputError", "the slice cache is missing or damaged"),
+    "PS-A86": ("ModelError", "a checkpoint is damaged"),
+    "PS-A87": ("ModelError", "a file belongs to another plan"),
+    "PS-A88": ("TrainingError", "the loss is not finite"),
+    "PS-A89": ("UsageError", "more folds than exams"),
+    "PS-A92": ("TrainingError", "another training holds the run folder"),
+    "PS-A96": ("UsageError", "a configuration file is not valid"),
+    "PS-A98": ("ModelError", "a checkpoint holds more than tensors and plain values"),
+    "PS-A99": ("UsageError", "a name is not allowed"),
+    "PS-A100": ("UsageError", "an unknown domain"),
+    "PS-A102": ("ModelError", "weights and network do not match"),
+    "PS-A104": ("OutputError", "the output exists"),
+    "PS-A105": ("OutputError", "the output cannot be written"),
+    "PS-A106": ("OutputError", "the disk is full"),
+    "PS-A109": ("UsageError", "output inside input"),
+    "PS-A120": ("UsageError", "the flags do not fit together"),
+    "PS-A121": ("InputError", "an image file cannot be read"),
+    "PS-A122": ("InputError", "the dataset does not pass the check"),
+    "PS-A123": ("ModelError", "the run folder is not complete"),
+    "PS-A124": ("ModelError", "the domain is not one of the model's"),
+    "PS-A125": ("UsageError", "a file another command writes is missing"),
+    "PS-A126": ("InputError", "an optional package is missing"),
+}
+
+WARNINGS: dict[str, str] = {
+    "PS-W06": "empty files were skipped",
+    "PS-W10": "a DICOM file without preamble was read",
+    "PS-W18": "the images were compressed with loss",
+    "PS-W21": "other images under the same series were left out",
+    "PS-W24": "MONOCHROME1: grey values are used as stored, not inverted",
+    "PS-W28": "exact copies of images were left out",
+    "PS-W32": "Series Instance UID is missing",
+    "PS-W33": "the series is derived, not acquired",
+    "PS-W37": "an end slice may be missing",
+    "PS-W38": "slice spacing is slightly uneven",
+    "PS-W41": "the stack is sheared: the affine keeps it",
+    "PS-W44": "a direction was normalised to unit length",
+    "PS-W74": "a structure is missing in an exam",
+    "PS-W75": "a structure has several components",
+    "PS-W76": "unlabelled slices between labelled ones",
+    "PS-W79": "sform and qform disagree",
+    "PS-W85": "a damaged cache entry was made again",
+    "PS-W86": "the newest checkpoint is damaged: the one before was taken",
+    "PS-W89": "no validation exam: training exams stand in",
+    "PS-W112": "nothing was found",
+    "PS-W120": "the exam is sliced along its own acquisition axis",
+    "PS-W121": "the exam is wider than the window: overlapping windows are used",
+    "PS-W122": "the spacing is far from the exams of training",
+    "PS-W123": "a structure touches the border of the image",
+    "PS-W124": "a structure was not found",
+}
