@@ -51,7 +51,8 @@ class Geometry:
     @property
     def direction(self) -> Matrix:
         """(3, 3): columns are the unit directions of I, J, K in RAS."""
-        return self.affine[:3, :3] / np.asarray(self.spacing_mm)
+        unit: Matrix = self.affine[:3, :3] / np.asarray(self.spacing_mm)
+        return unit
 
     @property
     def voxel_mm3(self) -> float:

@@ -1,0 +1,119 @@
+"""What every command shares: flags, log levels, and how an error becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pedseg import __version__
+from pedseg.errors import ExitCode, PedsegError
+
+DISCLAIMER = "Research only, not a medical device."
+Job = Callable[[argparse.Namespace], "int | None"]
+
+
+def make_parser(name: str, description: str) -> argparse.ArgumentParser:
+    """A parser with the flags every command has."""
+    parser = argparse.ArgumentParser(
+        prog=name, description=description, epilog=DISCLAIMER, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    shared = parser.add_argument_group("shared")
+    shared.add_argument(
+        "-w", "--workspace", type=Path, metavar="DIR",
+        help="project folder; else $PEDSEG_WORKSPACE, else ./pedseg_workspace", default=argparse.SUPPRESS,
+    )
+    shared.add_argument("-j", "--jobs", type=positive, default=os.cpu_count() or 1, help="processes")
+    shared.add_argument("--seed", type=int, default=0, help="start of every random draw")
+    shared.add_argument("-v", "--verbose", action="store_true", help="say more")
+    shared.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
+    shared.add_argument("--debug", action="store_true", help="show tracebacks")
+    shared.add_argument("--version", action="version", version=f"pedseg {__version__}")
+    return parser
+
+
+def run(job: Job, parser: argparse.ArgumentParser, arguments: list[str] | None = None) -> int:
+    """Parse, run the job, and turn what happens into an exit code.
+
+    Args:
+        job: takes the parsed flags (`workspace` is None where not given); returns an exit code or None for done.
+        parser: from `make_parser`.
+        arguments: else the command line.
+    """
+    flags = parser.parse_args(arguments)
+    flags.workspace = getattr(flags, "workspace", None)
+    _start_log(flags)
+    previous = signal.signal(signal.SIGTERM, _terminate) if _main_thread() else None
+    try:
+        return int(job(flags) or ExitCode.DONE)
+    except PedsegError as error:
+        return _refuse(parser.prog, error, flags.debug)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{parser.prog}: interrupted\n")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.OUTPUT
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
+
+
+def positive(text: str) -> int:
+    """An argument type: a whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def progress_hidden() -> bool | None:
+    """tqdm's `disable`: True when quiet; None lets tqdm hide itself where there is no terminal."""
+    return True if logging.getLogger("pedseg").level > logging.INFO else None
+
+
+def _start_log(flags: argparse.Namespace) -> None:
+    level = logging.WARNING if flags.quiet else logging.DEBUG if flags.verbose else logging.INFO
+    log = logging.getLogger("pedseg")
+    log.setLevel(level)
+    log.handlers[:] = [_Stream()]
+    log.propagate = False
+
+
+class _Stream(logging.Handler):
+    """Information to stdout, warnings to stderr, past any progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        warning = record.levelno >= logging.WARNING
+        text = f"warning: {record.getMessage()}" if warning else record.getMessage()
+        tqdm.write(text, file=sys.stderr if warning else sys.stdout)
+
+
+def _refuse(program: str, error: PedsegError, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    sys.stderr.write(f"{program}: {_printable(str(error))}\n")
+    return int(error.exit_code)
+
+
+def _printable(text: str) -> str:
+    """Text whose control characters cannot reach the terminal; line breaks stay."""
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def _main_thread() -> bool:
+    import threading
+
+    return threading.current_thread() is threading.main_thread()
+
+
+def _terminate(number: int, _frame: object) -> None:
+    raise SystemExit(128 + number)

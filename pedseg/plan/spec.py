@@ -1,0 +1,213 @@
+"""What a plan decides, as frozen models that check themselves at birth.
+
+Facts (fingerprint), decisions (plan) and results never share a file. Every planned value may have its
+reason beside it, in `why`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pedseg.domains import Domain
+from pedseg.domains.domain import Name
+from pedseg.workspace import digest_of
+
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Plane = Literal["axial", "coronal", "sagittal"]
+
+
+class Frozen(BaseModel):
+    """A value: no unknown keys, no change after birth."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+DECODERS: dict[str, Literal["upsample", "transposed"]] = {"att_unet": "upsample", "unet": "transposed"}
+"""Decoder a network's name means where nothing else says so (METHODS, section 3)."""
+
+
+class NetworkSpec(Frozen):
+    """Which network (METHODS, sections 3 and 4).
+
+    Args:
+        name: `unet` (A, C) or `att_unet` (B, D).
+        scheme: `dsl` shares convolutions between domains; `individual` is one network a domain.
+        decoder: `upsample` (B) or `transposed` (A, C, D); None is what the name means.
+        channels: feature maps of the five levels.
+    """
+
+    name: Literal["unet", "att_unet"] = "att_unet"
+    scheme: Literal["dsl", "individual"] = "dsl"
+    decoder: Literal["upsample", "transposed"] = None  # type: ignore[assignment]
+    channels: Annotated[tuple[int, ...], Field(min_length=5, max_length=5)] = (32, 64, 128, 256, 512)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decoder_of_name(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("decoder") is None:
+            name = values.get("name", "att_unet")
+            return {**values, "decoder": DECODERS.get(name, "upsample")} if isinstance(name, str) else values
+        return values
+
+    @field_validator("channels")
+    @classmethod
+    def _even(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(c < 2 or c % 2 for c in value):
+            raise ValueError("channels must be even and at least 2 (gates halve them)")
+        return value
+
+
+class ObjectiveSpec(Frozen):
+    """The loss (METHODS, section 5).
+
+    Args:
+        name: `ce`; `ssc` adds the single-scale, `msc` the multi-scale contrastive term.
+        contrastive_weight: lambda of that term.
+        temperature: tau.
+        pooling: global pooling of embeddings, `average` (B) or `max` (A).
+    """
+
+    name: Literal["ce", "ssc", "msc"] = "msc"
+    contrastive_weight: Annotated[float, Field(ge=0)] = 0.5
+    temperature: Positive = 0.1
+    pooling: Literal["average", "max"] = "average"
+
+
+class AugmentationSpec(Frozen):
+    """Ranges of the random changes of a training slice (METHODS, section 6)."""
+
+    rotation_deg: Annotated[float, Field(ge=0, le=180)] = 22.5
+    shift_fraction: Fraction = 0.1
+    scale_fraction: Fraction = 0.0
+    flips: bool = True
+
+
+class ScheduleSpec(Frozen):
+    """How long and in what portions to train.
+
+    Args:
+        epochs: one epoch sees every slice of the largest domain once.
+        batch: slices asked for; every domain gets an equal share of it.
+        learning_rate: Adam's.
+        precision: arithmetic of the convolutions.
+        seed: start of weights, order and augmentation.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 6
+    batch: Annotated[int, Field(ge=1)] = 18
+    learning_rate: Positive = 5e-4
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class PredictionSpec(Frozen):
+    """What happens to probabilities (METHODS, section 7)."""
+
+    postprocess: bool = True
+    postprocess_grid: Literal["exam", "slices"] = "exam"
+
+
+class NormalisationSpec(Frozen):
+    """Zero mean and unit variance a volume, after clipping at percentiles (None: no clipping, as the papers)."""
+
+    clip_percentiles: tuple[float, float] | None = (0.05, 99.95)
+
+
+class DomainPlan(Frozen):
+    """Decisions for one domain: `<domain>.json`.
+
+    Args:
+        plane: slices are cut in this plane.
+        spacing_mm: in-plane pixel size of the slices, the same along rows and columns.
+        window: pixels of a slice along each side.
+        cases: exams that passed the check, with the patient each belongs to.
+    """
+
+    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
+    domain: Domain
+    plane: Plane
+    spacing_mm: Positive
+    window: Annotated[int, Field(ge=32, multiple_of=16)] = 256
+    normalisation: NormalisationSpec = NormalisationSpec()
+    cases: dict[Name, str] = {}
+    source: str = ""
+    """Where the exams are, when not in the workspace's raw folder."""
+    why: dict[str, str] = {}
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+
+class Fold(Frozen):
+    """Exams of one fold: domain name -> case names."""
+
+    test: dict[str, tuple[str, ...]] = {}
+    validation: dict[str, tuple[str, ...]] = {}
+    train: dict[str, tuple[str, ...]]
+
+
+class Plan(Frozen):
+    """All decisions, with the plans of the domains inside."""
+
+    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
+    name: Name = "default"
+    preset: str = ""
+    domains: Annotated[tuple[DomainPlan, ...], Field(min_length=1)]
+    network: NetworkSpec = NetworkSpec()
+    objective: ObjectiveSpec = ObjectiveSpec()
+    augmentation: AugmentationSpec = AugmentationSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    prediction: PredictionSpec = PredictionSpec()
+    folds: tuple[Fold, ...] = ()
+    fingerprint: str = ""
+    """Digest of the fingerprint the decisions were taken from."""
+    why: dict[str, str] = {}
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Plan:
+        names = self.domain_names
+        if len(set(names)) < len(names):
+            raise ValueError(f"domains must differ, got {', '.join(names)}")
+        if len({d.window for d in self.domains}) > 1:
+            raise ValueError("all domains need one window size: they share batches")
+        if self.objective.name != "ce" and (len(names) == 1 or self.network.scheme == "individual"):
+            raise ValueError(f"objective {self.objective.name} contrasts domains that share a network: use ce")
+        return self
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        """Names in order; the order of heads and of the batch."""
+        return tuple(d.domain.name for d in self.domains)
+
+    @property
+    def digest(self) -> str:
+        """sha256 of every decision (reasons left out)."""
+        return digest_of(_without_reasons(self.model_dump(mode="json", by_alias=True)))
+
+    @property
+    def share(self) -> int:
+        """Slices of each domain in a batch: floor(batch / K), at least 2 (METHODS, section 4)."""
+        if self.network.scheme == "individual":
+            return max(2, self.schedule.batch)
+        return max(2, self.schedule.batch // len(self.domains))
+
+    def domain_plan(self, name: str) -> DomainPlan:
+        """The plan of one domain (KeyError if it is not one of ours)."""
+        return {d.domain.name: d for d in self.domains}[name]
+
+
+def cache_digest(plan: DomainPlan) -> str:
+    """sha256 of what the slice cache of a domain depends on."""
+    keep = {"domain", "plane", "spacing_mm", "window", "normalisation"}
+    return digest_of(_without_reasons(plan.model_dump(mode="json", include=keep)))
+
+
+def _without_reasons(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_reasons(v) for k, v in value.items() if k != "why"}
+    return [_without_reasons(v) for v in value] if isinstance(value, list) else value
