@@ -1,0 +1,31 @@
+"""Cross-entropy over several domains (B eq. 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def cross_entropy(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+    """Mean over domains of the mean over images, classes and pixels of -y log p.
+
+    The mean over classes makes it 1/|C_k| of the usual cross-entropy. Domains without images are left out of the
+    mean over domains.
+
+    Args:
+        logits: one a domain, (B_k, |C_k|, H, W), any floating type.
+        labels: one a domain, (B_k, H, W) integer, 0..|C_k|-1.
+
+    Returns:
+        A scalar, computed in float32 (float64 stays).
+    """
+    terms = [_mean_over_all(x, y) for x, y in zip(logits, labels, strict=True) if len(x)]
+    return torch.stack(terms).mean()
+
+
+def _mean_over_all(logits: Tensor, labels: Tensor) -> Tensor:
+    wide = logits if logits.dtype == torch.float64 else logits.float()
+    return F.cross_entropy(wide, labels.long()) / logits.shape[1]

@@ -1,0 +1,77 @@
+"""The loss of a plan, composed of its terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from pedseg.errors import UsageError
+from pedseg.losses.contrastive import multi_scale_contrastive, single_scale_contrastive
+from pedseg.losses.cross_entropy import cross_entropy
+from pedseg.plan import ObjectiveSpec
+
+
+class Output(Protocol):
+    """What the objective reads of a network's output."""
+
+    @property
+    def logits(self) -> tuple[Tensor, ...]:
+        """One a domain, (B_k, |C_k|, H, W)."""
+
+    def embeddings(self, pooling: Literal["average", "max"]) -> tuple[Tensor, ...]:
+        """(B, d_s) of every scale."""
+
+    def bottleneck_embedding(self, pooling: Literal["average", "max"]) -> Tensor:
+        """(B, d) of the coarsest scale."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """L = L_CE + lambda L_SSC (A) or L_CE + lambda L_MSC (B eq. 8).
+
+    Args:
+        spec: which terms, with their weights.
+        n_domains: K; contrastive terms need two at least.
+
+    Raises:
+        UsageError: PS-A120 a contrastive term for one domain.
+    """
+
+    spec: ObjectiveSpec
+    n_domains: int
+
+    def __post_init__(self) -> None:
+        if self.spec.name != "ce" and self.n_domains == 1:
+            raise UsageError("PS-A120", f"objective {self.spec.name} contrasts domains, got one: use objective ce")
+
+    def __call__(self, output: Output, labels: Tensor, sizes: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of one batch.
+
+        Args:
+            output: of the network.
+            labels: (B, H, W) integer, ordered by domain.
+            sizes: images of each domain, summing to B.
+
+        Returns:
+            The total to minimise, and its terms by name before weighing (`ce`, and `ssc` or `msc`).
+        """
+        terms = {"ce": cross_entropy(output.logits, torch.split(labels, list(sizes)))}
+        if self.spec.name == "ce":
+            return terms["ce"], terms
+        terms[self.spec.name] = contrastive = self._contrastive(output, _domain_of_each(sizes, labels.device))
+        return terms["ce"] + self.spec.contrastive_weight * contrastive, terms
+
+    def _contrastive(self, output: Output, domains: Tensor) -> Tensor:
+        tau = self.spec.temperature
+        if self.spec.name == "ssc":
+            return single_scale_contrastive(output.bottleneck_embedding(self.spec.pooling), domains, temperature=tau)
+        return multi_scale_contrastive(output.embeddings(self.spec.pooling), domains, temperature=tau)
+
+
+def _domain_of_each(sizes: Sequence[int], device: torch.device) -> Tensor:
+    counts = torch.tensor(sizes, device=device)
+    return torch.arange(len(sizes), device=device).repeat_interleave(counts)

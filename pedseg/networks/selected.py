@@ -1,0 +1,96 @@
+"""The network a bundle names: one domain, ordinary layers, weights from the one multi-domain checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pedseg.errors import ModelError
+from pedseg.networks.domains import MultiDomain, select_domain
+from pedseg.networks.factory import build_network
+from pedseg.plan import Plan, load_plan
+
+SHOWN = 3
+"""Faults named in an error before the rest is counted."""
+
+
+class SelectedNetwork(nn.Module):
+    """The ordinary network of one domain of a plan (plain batch norms, one head; scriptable).
+
+    Its `load_state_dict` takes its own weights or the multi-domain ones of the plan, of which it keeps its domain's;
+    anything else is refused, `strict` or not: half-loaded weights would segment, badly and silently.
+
+    Args:
+        plan: a plan, or the path of a `plan.json`.
+        domain: name of one of the plan's domains.
+
+    Raises:
+        ModelError: PS-A124 the plan has no such domain.
+    """
+
+    def __init__(self, plan: Plan | Path | str, domain: str) -> None:
+        super().__init__()
+        self.plan = plan if isinstance(plan, Plan) else load_plan(plan)
+        self.domain = domain
+        self.network = select_domain(_multidomain(self.plan), domain)
+
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """Feature maps of all scales."""
+        return self.network.stages(x)  # type: ignore[no-any-return, operator]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of (B, 1, H, W) or (B, 1, H, W, D)."""
+        return self.network(x)  # type: ignore[no-any-return]
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Load this network's own weights or those of the plan's multi-domain network.
+
+        Raises:
+            ModelError: PS-A102 a key or a shape is neither's, or only some of the weights are new ones.
+        """
+        own = self.state_dict()
+        if state_dict.keys() == own.keys():
+            _check_match(state_dict, own)
+            _check_foreign(state_dict, {} if assign else own)
+        else:
+            state_dict = self._selected(state_dict)
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
+
+    def _selected(self, state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
+        with torch.device("meta"):
+            trained = _multidomain(self.plan)
+        _check_match(state_dict, trained.state_dict())
+        trained.load_state_dict(state_dict, assign=True)
+        return {f"network.{k}": v for k, v in select_domain(trained, self.domain).state_dict().items()}
+
+
+def _multidomain(plan: Plan) -> MultiDomain:
+    return build_network(plan.network, [d.domain for d in plan.domains])
+
+
+def _check_match(state_dict: Mapping[str, Any], wanted: Mapping[str, Tensor]) -> None:
+    faults = {
+        "missing": [k for k in wanted if k not in state_dict],
+        "unknown": [str(k) for k in state_dict if k not in wanted],
+        "of another shape": [
+            k for k, v in wanted.items() if k in state_dict and getattr(state_dict[k], "shape", None) != v.shape
+        ],
+    }
+    if any(faults.values()):
+        named = "; ".join(f"{len(keys)} {fault} ({_some(keys)})" for fault, keys in faults.items() if keys)
+        raise ModelError("PS-A102", f"weights of this plan's network are needed, got {named}: use its run's model.pt")
+
+
+def _check_foreign(state_dict: Mapping[str, Any], own: Mapping[str, Tensor]) -> None:
+    """Refuse a network's own tensors: a loader that skips what does not fit fills the gaps with them."""
+    kept = [k for k, v in own.items() if state_dict[k].data_ptr() == v.data_ptr()]
+    if kept:
+        raise ModelError("PS-A102", f"{len(kept)} of {len(own)} weights ({_some(kept)}) are not from a file: load all")
+
+
+def _some(keys: list[str]) -> str:
+    return ", ".join(keys[:SHOWN]) + (", ..." if len(keys) > SHOWN else "")
