@@ -1,0 +1,102 @@
+"""Resampling along one axis as a small matrix, so that two of them resample a slice exactly and fast.
+
+Both grids share their centre. Down: area for labels, antialiased cubic for grey values. Up: cubic
+convolution with a = -1, which on solids and on curved plates of 1.5-3 mm came back nearest to the
+reference among linear, a = -0.5, -0.75, -1, interpolating and smoothing B-splines, from coverage as
+well as from whole labels, at target pixels from half to twice the plate's thickness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Operator = NDArray[np.float32]
+UP_GAIN = 1.5
+"""Largest sum of absolute weights of a row of `up`: sharpening overshoots by at most this factor."""
+
+
+@dataclass(frozen=True)
+class AxisPair:
+    """A source axis and a target axis around the same centre.
+
+    Args:
+        n: source samples.
+        spacing_mm: between source samples.
+        size: target samples.
+        target_mm: between target samples.
+    """
+
+    n: int
+    spacing_mm: float
+    size: int
+    target_mm: float
+
+    @property
+    def source_index(self) -> NDArray[np.float64]:
+        """(size,): where the target samples lie on the source axis."""
+        steps = np.arange(self.size, dtype=np.float64) - (self.size - 1) / 2
+        index: NDArray[np.float64] = steps * (self.target_mm / self.spacing_mm) + (self.n - 1) / 2
+        return index
+
+    @property
+    def inside(self) -> slice:
+        """Target samples that cover any of the source; the others are padding."""
+        reach = self._half_width
+        index = self.source_index
+        covered = np.flatnonzero((index + reach > -0.5 + 1e-6) & (index - reach < self.n - 0.5 - 1e-6))
+        return slice(int(covered[0]), int(covered[-1]) + 1)
+
+    @property
+    def _half_width(self) -> float:
+        return self.target_mm / self.spacing_mm / 2
+
+
+def down_area(pair: AxisPair) -> Operator:
+    """(size, n): mean over the part of each target sample that the source covers; zero rows are padding."""
+    half = max(pair.target_mm / pair.spacing_mm, 1.0) / 2
+    at = pair.source_index[:, None]
+    source = np.arange(pair.n)[None]
+    overlap = np.minimum(at + half, source + 0.5) - np.maximum(at - half, source - 0.5)
+    return _rows_of(np.clip(overlap, 0, None), pair.inside)
+
+
+def down_cubic(pair: AxisPair) -> Operator:
+    """(size, n): antialiased cubic convolution (Keys 1981, a = -0.5); zero rows are padding."""
+    width = max(pair.target_mm / pair.spacing_mm, 1.0)
+    at = np.clip(pair.source_index, 0, pair.n - 1)[:, None]
+    return _rows_of(_keys((np.arange(pair.n)[None] - at) / width, a=-0.5), pair.inside)
+
+
+def up(pair: AxisPair) -> Operator:
+    """(n, size): cubic convolution (a = -1) back to the source axis.
+
+    Only target samples that cover the source are used, so what stands in the padding has no say;
+    beyond the outermost of them its value goes on.
+    """
+    inside = pair.inside
+    first, count = inside.start, inside.stop - inside.start
+    at = (np.arange(pair.n) - (pair.n - 1) / 2) * (pair.spacing_mm / pair.target_mm) + (pair.size - 1) / 2
+    base = np.floor(at).astype(np.int64)
+    weights = np.zeros((pair.n, pair.size))
+    for tap in range(-1, 3):
+        column = np.clip(base + tap - first, 0, count - 1) + first
+        np.add.at(weights, (np.arange(pair.n), column), _keys(at - (base + tap), a=-1.0))
+    return weights.astype(np.float32)
+
+
+def _rows_of(weights: NDArray[np.float64], inside: slice) -> Operator:
+    rows = np.zeros(weights.shape, dtype=np.float32)
+    kept = weights[inside]
+    rows[inside] = kept / kept.sum(axis=1, keepdims=True)
+    return rows
+
+
+def _keys(x: NDArray[np.float64], *, a: float) -> NDArray[np.float64]:
+    """Cubic convolution kernel (Keys 1981, eq. 4)."""
+    x = np.abs(x)
+    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+    far = a * (x**3 - 5 * x**2 + 8 * x - 4)
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
