@@ -6,7 +6,9 @@ numbers up to 112 are the rows of the fault catalogue they answer, later ones ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import IntEnum
 
 
@@ -104,6 +106,13 @@ class Notice:
         return f"{self.code}: {self.text}"
 
 
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """What a message says after an unknown name: the nearest known one, then all of them."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"known: {', '.join(names)}"
+
+
 ERRORS: dict[str, tuple[str, str]] = {
     "PS-A02": ("InputError", "no DICOM image in the folder"),
     "PS-A03": ("UsageError", "the input path does not exist"),
@@ -123,6 +132,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A42": ("GeometryError", "the stack is sheared"),
     "PS-A43": ("GeometryError", "row and column directions are not orthogonal"),
     "PS-A44": ("GeometryError", "a direction is not of unit length"),
+    "PS-A45": ("GeometryError", "one image of the stack has another orientation, spacing or matrix"),
     "PS-A46": ("GeometryError", "Image Position (Patient) is missing"),
     "PS-A48": ("GeometryError", "Image Orientation (Patient) is missing"),
     "PS-A49": ("GeometryError", "Pixel Spacing is missing"),
@@ -135,6 +145,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A71": ("InputError", "labels outside the domain's set"),
     "PS-A72": ("InputError", "labels are not whole numbers"),
     "PS-A73": ("InputError", "the labels are empty"),
+    "PS-A76": ("InputError", "labels on some of the slices only"),
     "PS-A80": ("InputError", "a NIfTI file is damaged"),
     "PS-A81": ("InputError", "one exam stands under two names"),
     "PS-A85": ("InputError", "the slice cache is missing or damaged"),
@@ -159,12 +170,16 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A124": ("ModelError", "the domain is not one of the model's"),
     "PS-A125": ("UsageError", "a file another command writes is missing"),
     "PS-A126": ("InputError", "an optional package is missing"),
+    "PS-A127": ("TrainingError", "a trained fold has no weights"),
+    "PS-A127": ("UsageError", "an unknown preset"),
+    "PS-A128": ("InputError", "a process that read exams was killed"),
 }
 
 WARNINGS: dict[str, str] = {
     "PS-W06": "empty files were skipped",
     "PS-W10": "a DICOM file without preamble was read",
     "PS-W18": "the images were compressed with loss",
+    "PS-W20": "other series in the folder were left aside",
     "PS-W21": "other images under the same series were left out",
     "PS-W24": "MONOCHROME1: grey values are used as stored, not inverted",
     "PS-W28": "exact copies of images were left out",
@@ -187,4 +202,5 @@ WARNINGS: dict[str, str] = {
     "PS-W122": "the spacing is far from the exams of training",
     "PS-W123": "a structure touches the border of the image",
     "PS-W124": "a structure was not found",
+    "PS-W125": "what was made under a former plan is stale",
 }

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from pedseg.domains.domain import Domain
-from pedseg.errors import UsageError
+from pedseg.errors import UsageError, did_you_mean
 
 MAX_BYTES = 1 << 20
 
@@ -43,8 +43,8 @@ def _load(item: str | Path) -> Domain:
     path = Path(item)
     path = path / "domain.yaml" if path.is_dir() else path
     if not path.is_file():
-        known = ", ".join(builtin_names())
-        raise UsageError("PS-A100", f"unknown domain {str(item)!r}; known: {known}; or give a domain.yaml")
+        known = did_you_mean(str(item), builtin_names())
+        raise UsageError("PS-A100", f"unknown domain {str(item)!r}; {known}; or give a domain.yaml")
     if path.stat().st_size > MAX_BYTES:
         raise UsageError("PS-A96", f"{path.name} is larger than 1 MiB: a domain file is a few lines of YAML")
     return _parse(path.read_text("utf-8", errors="replace"), path.name)

@@ -1,0 +1,113 @@
+"""Facts and wishes -> plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pedseg.plan import DomainPlan, NetworkSpec, Plan, ScheduleSpec
+from pedseg.plan.files import parse
+from pedseg.plan.fingerprint import ExamFacts, Fingerprint
+from pedseg.plan.machine import processor_flags
+from pedseg.plan.preset import Preset, load_preset
+from pedseg_plan import rules
+from pedseg_plan.memory import prediction_gib, training_gib
+from pedseg_plan.options import PlanOptions
+from pedseg_plan.sources import Source
+
+
+def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) -> Plan:
+    """Take every decision, each with its reason.
+
+    Args:
+        sources: the domains, in the order of heads.
+        facts: of their usable exams.
+        options: the user's wishes; they go before the preset.
+    """
+    preset = load_preset(options.preset)
+    window = options.window or preset.window
+    exams = {s.domain.name: facts.domains[s.domain.name].exams for s in sources}
+    parts = tuple(_domain_plan(s, exams[s.domain.name], preset, window) for s in sources)
+    network = rules.network_rule(preset, options.network, options.scheme)
+    scheme = network.value.scheme
+    objective = rules.objective_rule(preset, options.objective, scheme, len(parts))
+    precision = rules.precision_rule(options.precision or preset.precision, processor_flags())
+    folds = rules.folds_rule({part.domain.name: part.cases for part in parts}, options.folds)
+    wishes = {
+        "epochs": options.epochs or preset.epochs,
+        "batch": options.batch or preset.batch,
+        "learning_rate": preset.learning_rate,
+        "precision": precision.value,
+        "seed": options.seed,
+    }
+    schedule = parse(ScheduleSpec, wishes, "options")
+    plan = Plan(
+        name=options.name,
+        preset=options.preset,
+        domains=parts,
+        network=network.value,
+        objective=objective.value,
+        augmentation=preset.augmentation,
+        schedule=schedule,
+        prediction=preset.prediction,
+        folds=folds.value,
+        fingerprint=facts.digest,
+    )
+    reasons = {
+        "network": network.why,
+        "objective": objective.why,
+        "augmentation": preset.why["augmentation"],
+        "epochs": _asked_or(options.epochs, preset.why["epochs"]),
+        "batch": rules.batch_why(plan.share, len(parts), schedule.batch, scheme),
+        "learning_rate": preset.why["learning_rate"],
+        "precision": precision.why,
+        "channels_last": "convolutions on the processor run faster on pixels that keep their channels together",
+        "prediction": preset.why["prediction"],
+        "folds": folds.why,
+        "training_memory": _training_memory(plan),
+        "prediction_memory": _prediction_memory(plan, exams),
+    }
+    return plan.model_copy(update={"why": reasons})
+
+
+def _domain_plan(source: Source, exams: Mapping[str, ExamFacts], preset: Preset, window: int) -> DomainPlan:
+    plane = rules.plane_rule(exams)
+    spacing = rules.spacing_rule(exams, plane.value, window)
+    values = {
+        "domain": source.domain,
+        "plane": plane.value,
+        "spacing_mm": spacing.value,
+        "window": window,
+        "normalisation": preset.normalisation,
+        "cases": {name: exam.patient for name, exam in exams.items()},
+        "source": source.recorded,
+        "why": {
+            "plane": plane.why,
+            "spacing_mm": spacing.why,
+            "window": preset.why["window"] if window == preset.window else "asked for",
+            "normalisation": preset.why["normalisation"],
+            "cases": "every exam that passed the check",
+        },
+    }
+    return parse(DomainPlan, values, "options")
+
+
+def _asked_or(asked: int | None, why: str) -> str:
+    return why if asked is None else "asked for"
+
+
+def _training_memory(plan: Plan) -> str:
+    batch = plan.share if plan.network.scheme == "individual" else plan.share * len(plan.domains)
+    window = plan.domains[0].window
+    need = training_gib(plan.network, window, batch, plan.schedule.precision)
+    return f"about {need:.1f} GiB: {batch} slices of {window} x {window} with all their feature maps, and Adam"
+
+
+def _prediction_memory(plan: Plan, exams: Mapping[str, Mapping[str, ExamFacts]]) -> str:
+    pairs = ((part, exam) for part in plan.domains for exam in exams[part.domain.name].values())
+    need = max(_exam_gib(plan.network, part, exam) for part, exam in pairs)
+    return f"about {need:.1f} GiB for the largest exam: its grey values, its slices' probabilities and a batch"
+
+
+def _exam_gib(network: NetworkSpec, part: DomainPlan, exam: ExamFacts) -> float:
+    voxels = exam.shape[0] * exam.shape[1] * exam.shape[2]
+    return prediction_gib(network, part.window, part.domain.n_classes, exam.n_slices(part.plane), voxels)

@@ -1,0 +1,56 @@
+"""Findings and decisions as tables a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pedseg.plan import DomainPlan, Plan
+from pedseg_plan.check import Finding
+from pedseg_plan.table import text_table
+
+
+def findings_table(findings: Sequence[Finding]) -> str:
+    """One line a finding."""
+    rows = [(f.domain, f.case, f.code, f"{f.what}: {f.advice}" if f.advice else f.what) for f in findings]
+    return text_table(("domain", "case", "code", "what is wrong: what to do"), rows)
+
+
+def decisions_table(plan: Plan) -> str:
+    """Every decision with its value and its reason."""
+    rows = [row for part in plan.domains for row in _domain_rows(part)]
+    values = _values(plan)
+    rows += [(key.replace("_", " "), values.get(key, ""), why) for key, why in plan.why.items()]
+    return text_table(("decision", "value", "why"), rows)
+
+
+def _domain_rows(part: DomainPlan) -> list[tuple[str, str, str]]:
+    clip = part.normalisation.clip_percentiles
+    values = {
+        "plane": part.plane,
+        "spacing_mm": f"{part.spacing_mm:g} mm",
+        "window": f"{part.window} x {part.window}",
+        "normalisation": f"z-score, clip {clip[0]:g}..{clip[1]:g} %" if clip else "z-score",
+        "cases": f"{len(part.cases)} exams, {len(set(part.cases.values()))} patients",
+    }
+    name = part.domain.name
+    return [(f"{name} {key.removesuffix('_mm')}", value, part.why.get(key, "")) for key, value in values.items()]
+
+
+def _values(plan: Plan) -> dict[str, str]:
+    change, schedule = plan.augmentation, plan.schedule
+    weight = "" if plan.objective.name == "ce" else f", weight {plan.objective.contrastive_weight:g}"
+    scale = f", scale {change.scale_fraction:.0%}" if change.scale_fraction else ""
+    flips = ", flips" if change.flips else ""
+    cleaned = f"cleaned on {plan.prediction.postprocess_grid}" if plan.prediction.postprocess else "as predicted"
+    return {
+        "network": f"{plan.network.name}, {plan.network.scheme}",
+        "objective": f"{plan.objective.name}{weight}",
+        "augmentation": f"{change.rotation_deg:g} deg, shift {change.shift_fraction:.0%}{scale}{flips}",
+        "epochs": str(schedule.epochs),
+        "batch": str(plan.share * (1 if plan.network.scheme == "individual" else len(plan.domains))),
+        "learning_rate": f"{schedule.learning_rate:g}",
+        "precision": schedule.precision,
+        "channels_last": "on" if schedule.channels_last else "off",
+        "prediction": cleaned,
+        "folds": str(len(plan.folds)),
+    }

@@ -1,0 +1,44 @@
+"""What may be asked of planning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """Choices of the user; None leaves one to the preset or to a rule.
+
+    Args:
+        name: of the plan: `plans/<name>/`.
+        preset: hyper-parameters to start from.
+        network: `unet` or `att_unet`.
+        scheme: `dsl` or `individual`.
+        objective: `ce`, `ssc` or `msc`.
+        epochs: of training.
+        batch: slices in a batch, over all domains.
+        window: pixels of a slice along each side, a multiple of 16.
+        folds: "loo" or a number of at least 2.
+        precision: `auto`, `float32` or `bfloat16`.
+        seed: start of every random draw in training.
+        jobs: processes that read exams.
+        skip_faulty: plan without the exams that do not pass the check.
+        allow_gaps: accept labels on some of the slices only.
+        overwrite: replace another plan of that name.
+    """
+
+    name: str = "default"
+    preset: str = "default"
+    network: str | None = None
+    scheme: str | None = None
+    objective: str | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    window: int | None = None
+    folds: str | None = None
+    precision: str | None = None
+    seed: int = 0
+    jobs: int = 1
+    skip_faulty: bool = False
+    allow_gaps: bool = False
+    overwrite: bool = False

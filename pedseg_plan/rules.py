@@ -1,0 +1,143 @@
+"""Rules of planning: facts and wishes in, a value and its reason out."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import numpy as np
+
+from pedseg.errors import UsageError
+from pedseg.plan import Fold, NetworkSpec, ObjectiveSpec
+from pedseg.plan.files import parse
+from pedseg.plan.fingerprint import ExamFacts
+from pedseg.plan.machine import bfloat16_unit
+from pedseg.plan.preset import Preset
+from pedseg.plan.spec import Plane
+from pedseg.storage.splits import k_fold, leave_one_out
+
+T = TypeVar("T")
+Cases = Mapping[str, Mapping[str, str]]
+"""Domain -> case -> patient."""
+
+SPACING_PERCENTILE = 95
+SPACING_STEP_MM = 1e-4
+FEW_PATIENTS = 20
+MANY_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Decision(Generic[T]):
+    """A planned value and the reason for it."""
+
+    value: T
+    why: str
+
+
+def plane_rule(exams: Mapping[str, ExamFacts]) -> Decision[Plane]:
+    """The plane most exams were acquired in; axial where nothing or no majority tells (as papers A and C)."""
+    votes = Counter(e.plane for e in exams.values() if e.plane)
+    ranked = votes.most_common(2)
+    tally = ", ".join(f"{n} {plane}" for plane, n in ranked)
+    if not ranked:
+        return Decision("axial", "no exam shows the plane it was acquired in: as papers A and C")
+    if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
+        return Decision("axial", f"no majority ({tally}): as papers A and C")
+    return Decision(ranked[0][0], f"acquired plane of {ranked[0][1]} of {len(exams)} exams")
+
+
+def spacing_rule(exams: Mapping[str, ExamFacts], plane: Plane, window: int) -> Decision[float]:
+    """In-plane pixel size in mm so that the window holds the field of view (METHODS, section 2).
+
+    The 95th percentile over exams of the larger in-plane field of view, divided by the window; rounded up, so
+    that an exam of just that size still fits.
+    """
+    fields = [e.fov_mm(plane) for e in exams.values()]
+    field = float(np.percentile(fields, SPACING_PERCENTILE))
+    spacing = math.ceil(round(field / window / SPACING_STEP_MM, 6)) * SPACING_STEP_MM
+    # Up to a pixel more still fits: half of one over either end belongs to the outer ones.
+    wider = sum(f > spacing * (window + 1) for f in fields)
+    tail = f"; {wider} wider: overlapping windows" if wider else ""
+    why = f"95th percentile of the larger in-plane field of view, {field:.1f} mm, over {window} pixels{tail}"
+    return Decision(round(spacing, 4), why)
+
+
+def network_rule(preset: Preset, name: str | None, scheme: str | None) -> Decision[NetworkSpec]:
+    """The preset's network, or the one asked for with the preset's channels."""
+    values = preset.network.model_dump()
+    why = preset.why["network"]
+    if name and name != preset.network.name:
+        # Another name means its own decoder.
+        values |= {"name": name, "decoder": None}
+        why = "asked for, with the preset's channels"
+    if scheme and scheme != preset.network.scheme:
+        values |= {"scheme": scheme}
+        why += f"; scheme {scheme} asked for"
+    return Decision(parse(NetworkSpec, values, "options"), why)
+
+
+def objective_rule(preset: Preset, name: str | None, scheme: str, n_domains: int) -> Decision[ObjectiveSpec]:
+    """The preset's objective or the one asked for; contrastive terms need domains that share a network."""
+    wanted = preset.objective_named(name) if name else preset.objective
+    why = "asked for, with the preset's figures" if name else preset.why["objective"]
+    if wanted.name == "ce" or (n_domains > 1 and scheme != "individual"):
+        return Decision(wanted, why)
+    cause = "there is one domain" if n_domains == 1 else "the scheme is individual"
+    return Decision(preset.objective_named("ce"), f"{wanted.name} is switched off: {cause}, nothing to contrast")
+
+
+def batch_why(share: int, n_domains: int, asked: int, scheme: str) -> str:
+    """What the batch becomes: every domain gets an equal share, 2 at least (METHODS, section 4)."""
+    if scheme == "individual":
+        return f"every network is trained alone: {share} slices of its domain a batch"
+    return f"{asked} over {n_domains} domains: {share} slices each, so {share * n_domains} in a batch"
+
+
+def precision_rule(wanted: str, flags: frozenset[str]) -> Decision[Literal["float32", "bfloat16"]]:
+    """Arithmetic of the convolutions; `auto` takes bfloat16 where the processor has a unit for it.
+
+    Args:
+        wanted: `auto`, `float32` or `bfloat16`.
+        flags: instruction sets of the processor.
+    """
+    if wanted == "float32":
+        return Decision("float32", "asked for by the preset or a flag")
+    if wanted == "bfloat16":
+        return Decision("bfloat16", "asked for by the preset or a flag")
+    if unit := bfloat16_unit(flags):
+        return Decision("bfloat16", f"auto: the processor has {unit}")
+    return Decision("float32", "auto: the processor has no bfloat16 unit")
+
+
+def folds_rule(cases: Cases, wanted: str | None) -> Decision[tuple[Fold, ...]]:
+    """Folds by patient: leave-one-out (METHODS, section 8) up to 20 patients, else 5 folds.
+
+    Args:
+        cases: the exams of the plan.
+        wanted: "loo", a number, or None.
+
+    Raises:
+        UsageError: PS-A120 not a number of at least 2, PS-A89 more folds than patients.
+    """
+    fewest = min(len(set(members.values())) for members in cases.values())
+    if wanted == "loo" or (wanted is None and fewest <= FEW_PATIENTS):
+        folds = leave_one_out(cases)
+        return Decision(folds, f"leave one patient out; the smallest domain has {fewest}")
+    count = MANY_FOLDS if wanted is None else _fold_count(str(wanted))
+    reason = "asked for" if wanted else f"more than {FEW_PATIENTS} patients in every domain"
+    return Decision(k_fold(cases, count), f"{count} folds by patient: {reason}")
+
+
+def trained_on_validation(folds: Sequence[Fold]) -> tuple[str, ...]:
+    """Domains that have no exam left to validate on: training exams stand in."""
+    names = dict.fromkeys(d for f in folds for d, v in f.validation.items() if set(v) & set(f.train[d]))
+    return tuple(names)
+
+
+def _fold_count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 2:
+        raise UsageError("PS-A120", f"--folds {text}: wanted 'loo' or a number of at least 2")
+    return int(text)

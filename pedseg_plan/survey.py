@@ -1,0 +1,122 @@
+"""Read all exams of a dataset, each once, in parallel; those already measured are not read again."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+from tqdm import tqdm
+
+from pedseg.cli import progress_hidden
+from pedseg.domains import Domain
+from pedseg.errors import InputError
+from pedseg.plan.fingerprint import DomainFacts, DomainSummary, ExamFacts, Fingerprint, Spread
+from pedseg.storage.cases import Case, find_cases, source_digest
+from pedseg.workspace import digest_of
+from pedseg_plan.measure import Measured, measure
+from pedseg_plan.sources import Source
+
+log = logging.getLogger("pedseg.plan")
+Task = tuple[Case, Domain]
+
+
+def survey(sources: Sequence[Source], known: Fingerprint | None, jobs: int) -> tuple[Measured, ...]:
+    """Measure every exam of every domain.
+
+    Args:
+        sources: domains and their folders.
+        known: facts measured before; an exam whose files did not change since keeps them.
+        jobs: processes.
+
+    Returns:
+        One result an exam, in the order of domains and names.
+    """
+    tasks = [(case, source.domain) for source in sources for case in find_cases(source.folder)]
+    results = {(domain.name, case.name): _remembered(case, domain, known) for case, domain in tasks}
+    todo = [task for task in tasks if results[_key(task)] is None]
+    if len(todo) < len(tasks):
+        log.info("%d of %d exams are unchanged and keep their facts", len(tasks) - len(todo), len(tasks))
+    shown = tqdm(_run(todo, jobs), total=len(todo), desc="check", unit="exam", disable=progress_hidden(), delay=1)
+    for measured in shown:
+        results[measured.domain, measured.case] = measured
+    return tuple(result for task in tasks if (result := results[_key(task)]))
+
+
+def fingerprint(sources: Sequence[Source], measured: Iterable[Measured]) -> Fingerprint:
+    """Facts of the exams that have some, by domain."""
+    exams: dict[str, dict[str, ExamFacts]] = {s.domain.name: {} for s in sources}
+    for result in measured:
+        if result.facts:
+            exams[result.domain][result.case] = result.facts
+    domains = {
+        s.domain.name: DomainFacts(labels=_labels_digest(s.domain), exams=part, summary=summarise(part))
+        for s in sources
+        if (part := exams[s.domain.name])
+    }
+    return Fingerprint(domains=domains)
+
+
+def summarise(exams: Mapping[str, ExamFacts]) -> DomainSummary:
+    """The exams of one domain together."""
+    facts = list(exams.values())
+    names = dict.fromkeys(name for f in facts for name in f.structures)
+    return DomainSummary(
+        exams=len(facts),
+        patients=len({f.patient for f in facts}),
+        planes=dict(sorted(Counter(f.plane or "unknown" for f in facts).items())),
+        spacing_mm=_spread_of_three([f.spacing_mm for f in facts]),
+        size_mm=_spread_of_three([f.size_mm for f in facts]),
+        inside_mean=_spread([f.inside.mean for f in facts]),
+        outside_mean=_spread([f.outside.mean for f in facts]),
+        volume_ml={n: _spread([f.structures[n].volume_ml for f in facts if n in f.structures]) for n in names},
+    )
+
+
+def _key(task: Task) -> tuple[str, str]:
+    return task[1].name, task[0].name
+
+
+def _labels_digest(domain: Domain) -> str:
+    return digest_of({name: list(domain.source_values[label]) for name, label in domain.labels.items()})
+
+
+def _remembered(case: Case, domain: Domain, known: Fingerprint | None) -> Measured | None:
+    before = known.domains.get(domain.name) if known else None
+    facts = before.exams.get(case.name) if before else None
+    if before is None or facts is None or before.labels != _labels_digest(domain):
+        return None
+    if (facts.source, facts.patient, facts.side) != (source_digest(case), case.patient, case.side):
+        return None
+    return Measured(domain.name, case.name, facts, ())
+
+
+def _run(tasks: Sequence[Task], jobs: int) -> Iterator[Measured]:
+    """Results as they come."""
+    if min(jobs, len(tasks)) <= 1:
+        yield from (measure(case, domain) for case, domain in tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
+        futures = [pool.submit(measure, case, domain) for case, domain in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            advice = "was there enough memory? run again with a smaller -j"
+            raise InputError("PS-A128", f"a process that read exams was killed: {advice}") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(min=min(values), median=statistics.median(values), max=max(values))
+
+
+def _spread_of_three(triples: Sequence[tuple[float, float, float]]) -> tuple[Spread, Spread, Spread]:
+    i, j, k = (_spread(axis) for axis in zip(*triples, strict=True))
+    return i, j, k
