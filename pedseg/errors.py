@@ -171,7 +171,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A125": ("UsageError", "a file another command writes is missing"),
     "PS-A126": ("InputError", "an optional package is missing"),
     "PS-A127": ("TrainingError", "a trained fold has no weights"),
-    "PS-A127": ("UsageError", "an unknown preset"),
+    "PS-A129": ("UsageError", "an unknown preset"),
     "PS-A128": ("InputError", "a process that read exams was killed"),
 }
 

@@ -29,7 +29,7 @@ def pedseg_plan(
         The plan as written.
 
     Raises:
-        UsageError: a domain, preset or option that cannot be meant (PS-A96, A100, A120, A127, ...).
+        UsageError: a domain, preset or option that cannot be meant (PS-A96, A100, A120, A129, ...).
         InputError: PS-A122 exams that do not pass the check, with the table of all that is wrong.
         OutputError: PS-A104 another plan of that name exists.
     """

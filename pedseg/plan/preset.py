@@ -80,9 +80,9 @@ def load_preset(name: str) -> Preset:
     """A preset by name.
 
     Raises:
-        UsageError: PS-A127 an unknown name, PS-A96 a damaged preset file.
+        UsageError: PS-A129 an unknown name, PS-A96 a damaged preset file.
     """
     if name not in preset_names():
-        raise UsageError("PS-A127", f"unknown preset {name!r}; {did_you_mean(name, preset_names())}")
+        raise UsageError("PS-A129", f"unknown preset {name!r}; {did_you_mean(name, preset_names())}")
     text = files("pedseg.plan").joinpath("presets", f"{name}.yaml").read_text("utf-8")
     return parse(Preset, yaml.safe_load(text), f"{name}.yaml")
