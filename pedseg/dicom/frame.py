@@ -1,0 +1,305 @@
+"""One image of an exam, whichever file it came in: where it lies, what it belongs to, where its pixels are.
+
+Classic single-frame files and the frames of an enhanced multi-frame file become the same record, so
+one geometry code serves both.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from pedseg.dicom.header import UNDEFINED, Header
+from pedseg.errors import GeometryError, InputError, PedsegError
+
+_ENHANCED_MR = frozenset(["1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"])
+_ENHANCED_CT = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"])
+ENHANCED_CLASSES = _ENHANCED_MR | _ENHANCED_CT
+"""SOP classes that hold many frames: Enhanced and Legacy Converted Enhanced."""
+MR_CLASSES = _ENHANCED_MR | {"1.2.840.10008.5.1.4.1.1.4"}
+CT_CLASSES = _ENHANCED_CT | {"1.2.840.10008.5.1.4.1.1.2"}
+MAX_PIXEL_MM = 10.0
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+class SeriesKey(NamedTuple):
+    """What images must share to belong to one series. Never shown: it identifies the patient."""
+
+    patient: str
+    study: str
+    uid: str
+    frame_of_reference: str
+    number: str
+
+
+class PhaseKey(NamedTuple):
+    """What may tell several images at one position apart, in the order in which it is tried."""
+
+    kind: tuple[str, ...] = ()
+    temporal_position: float | None = None
+    dimension: tuple[int, ...] = ()
+    b_value: float | None = None
+    inversion_time: float | None = None
+    flip_angle: float | None = None
+    acquisition: float | None = None
+    trigger_time: float | None = None
+
+
+_NO_PHASE = PhaseKey()
+
+
+@dataclass(frozen=True, slots=True)
+class PixelData:
+    """How the pixels of a file are stored.
+
+    Args:
+        syntax: transfer syntax UID.
+        at: offset in the (inflated) file.
+        length: declared bytes, or `header.UNDEFINED`.
+        bits_allocated, bits_stored, high_bit: as in the header.
+        signed: two's complement.
+        photometric: MONOCHROME1 or MONOCHROME2.
+        slope, intercept: grey value = stored * slope + intercept.
+        modality_lut: a Modality LUT Sequence replaces slope and intercept.
+        lossy: the image was compressed with loss at some time.
+    """
+
+    syntax: str
+    at: int
+    length: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    signed: bool
+    photometric: str
+    slope: float = 1.0
+    intercept: float = 0.0
+    modality_lut: bool = False
+    lossy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One image.
+
+    Args:
+        path: its file.
+        name: the file's name for messages, relative to the folder read, control characters escaped.
+        number: the frame's number in its file, from 0.
+        uid: SOP Instance UID of the file.
+        series: what it belongs to.
+        sop_class: SOP Class UID.
+        image_type: values of Image Type.
+        matrix: (rows, columns).
+        position: centre of the first voxel, LPS mm; None where missing.
+        orientation: direction of rows (along columns' index), then of columns, LPS.
+        spacing_mm: (between rows, between columns).
+        echo_number, echo_time_ms: None where missing.
+        phase: see `PhaseKey`.
+        instance: Instance Number; used only to hint at missing end slices.
+        pixels: where they are; None where there are none.
+        fault: why the image cannot be used; raised when its series is read.
+        facts: plain values for reports.
+    """
+
+    path: Path
+    name: str
+    number: int
+    uid: str
+    series: SeriesKey
+    sop_class: str
+    image_type: tuple[str, ...] = ()
+    matrix: tuple[int, int] = (0, 0)
+    position: tuple[float, ...] | None = None
+    orientation: tuple[float, ...] | None = None
+    spacing_mm: tuple[float, ...] | None = None
+    echo_number: int | None = None
+    echo_time_ms: float | None = None
+    phase: PhaseKey = _NO_PHASE
+    instance: int | None = None
+    stack_id: str = ""
+    pixels: PixelData | None = None
+    fault: PedsegError | None = None
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+    preamble: bool = True
+
+    @property
+    def localizer(self) -> bool:
+        """Whether the scanner calls it a localizer."""
+        return "LOCALIZER" in self.image_type
+
+
+def single_frame(header: Header, path: Path, name: str) -> Frame:
+    """The record of a classic file that holds one image; what is wrong with it stands in `fault`."""
+    frame = describe(header, path, name)
+    try:
+        check_complete(header, name)
+        pixels = pixel_data(header, name)
+        place = place_of(
+            position=header.text("ImagePositionPatient"),
+            orientation=header.text("ImageOrientationPatient"),
+            spacing=header.text("PixelSpacing"),
+            name=name,
+        )
+    except PedsegError as fault:
+        return replace(frame, fault=fault)
+    return replace(frame, pixels=pixels, position=place[0], orientation=place[1], spacing_mm=place[2])
+
+
+def describe(header: Header, path: Path, name: str) -> Frame:
+    """The record of a file without place and pixels."""
+    return Frame(
+        path=path,
+        name=name,
+        number=0,
+        uid=header.text("SOPInstanceUID"),
+        series=series_key(header),
+        sop_class=header.text("SOPClassUID"),
+        image_type=image_type(header),
+        matrix=matrix(header),
+        echo_number=whole(header.text("EchoNumbers").partition("\\")[0]),
+        echo_time_ms=number(header.text("EchoTime")),
+        phase=_phase(header),
+        instance=whole(header.text("InstanceNumber")),
+        facts=facts(header),
+        preamble=header.preamble,
+    )
+
+
+def check_complete(header: Header, name: str, *, n_frames: int = 1) -> None:
+    """Refuse a header that was cut, fewer pixel bytes than the matrix needs, and a mosaic."""
+    if header.truncated or header.pixels_at < 0:
+        raise InputError("PS-A08", f"{name} ends before its pixel data: copy it again from the source")
+    rows, columns = matrix(header)
+    wanted = rows * columns * (header.unsigned("BitsAllocated") or 0) // 8 * n_frames
+    there = min(header.pixels_length, header.size - header.pixels_at)
+    if header.pixels_length != UNDEFINED and there < wanted:
+        raise InputError("PS-A08", f"{name}: {there} of {wanted} pixel bytes: copy it again from the source")
+    if "MOSAIC" in image_type(header):
+        raise InputError("PS-A59", f"{name} is a mosaic of many slices: export the series as one image per slice")
+
+
+def pixel_data(header: Header, name: str) -> PixelData:
+    """How and where the pixels are stored.
+
+    Raises:
+        InputError: PS-A121, tags that pixels need are missing or not understood.
+    """
+    values = [header.unsigned(word) for word in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")]
+    allocated, stored, high, sign = values
+    if allocated not in (8, 16, 32) or not stored or not 0 < stored <= allocated or min(matrix(header)) < 1:
+        raise InputError("PS-A121", f"{name}: Rows, Columns, Bits Allocated or Bits Stored make no image")
+    high = stored - 1 if high is None or not stored - 1 <= high < allocated else high
+    return PixelData(
+        syntax=header.syntax,
+        at=header.pixels_at,
+        length=header.pixels_length,
+        bits_allocated=allocated,
+        bits_stored=stored,
+        high_bit=high,
+        signed=sign == 1,
+        photometric=header.text("PhotometricInterpretation"),
+        slope=rescale_value(header.text("RescaleSlope"), 1.0, name),
+        intercept=rescale_value(header.text("RescaleIntercept"), 0.0, name),
+        modality_lut=header.modality_lut,
+        lossy=header.text("LossyImageCompression") == "01",
+    )
+
+
+def rescale_value(text: str, missing: float, name: str) -> float:
+    """Rescale Slope or Intercept as a number; `missing` where the tag is."""
+    value = number(text) if text else missing
+    if value is None:
+        raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {plain(text)!r} is no number: export it again")
+    return value
+
+
+def place_of(*, position: str, orientation: str, spacing: str, name: str) -> tuple[tuple[float, ...], ...]:
+    """Position (3), orientation (6) and spacing (2) as numbers.
+
+    Raises:
+        GeometryError: PS-A46, PS-A48, PS-A49 missing; PS-A52 not usable.
+    """
+    place = (
+        decimals(position, 3, ("PS-A46", "Image Position (Patient)"), name),
+        decimals(orientation, 6, ("PS-A48", "Image Orientation (Patient)"), name),
+        decimals(spacing, 2, ("PS-A49", "Pixel Spacing"), name),
+    )
+    if not all(0 < s <= MAX_PIXEL_MM for s in place[2]):
+        raise GeometryError("PS-A52", f"{name}: Pixel Spacing {spacing[:40]!r} must lie in (0, {MAX_PIXEL_MM:g}] mm")
+    return place
+
+
+def decimals(text: str, count: int, missing: tuple[str, str], name: str) -> tuple[float, ...]:
+    """Parse `count` decimal strings; float() alone would let nan, inf and 1_0 pass."""
+    code, tag = missing
+    if not text:
+        raise GeometryError(code, f"{name} has no {tag}: without it no voxel's place is known; export it again")
+    values = tuple(number(part) for part in text.split("\\"))
+    if len(values) != count or None in values:
+        raise GeometryError("PS-A52", f"{name}: {tag} needs {count} finite numbers, got {text[:60]!r}")
+    return tuple(v for v in values if v is not None)
+
+
+def number(text: str) -> float | None:
+    """A DICOM decimal string as a finite number, or None."""
+    text = text.strip(" \0")
+    value = float(text) if _DECIMAL.fullmatch(text) else math.nan
+    return value if math.isfinite(value) else None
+
+
+def whole(text: str) -> int | None:
+    """A DICOM integer string, or None."""
+    value = number(text)
+    return None if value is None or value != int(value) else int(value)
+
+
+def image_type(header: Header) -> tuple[str, ...]:
+    """Values of Image Type, upper case."""
+    return tuple(part.strip().upper() for part in header.text("ImageType").split("\\"))
+
+
+def matrix(header: Header) -> tuple[int, int]:
+    """(rows, columns); 0 where missing."""
+    return header.unsigned("Rows") or 0, header.unsigned("Columns") or 0
+
+
+def series_key(header: Header) -> SeriesKey:
+    """What the image belongs to."""
+    words = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber")
+    return SeriesKey(*(header.text(word) for word in words))
+
+
+def facts(header: Header) -> dict[str, str | int | float]:
+    """Plain values about the source: no identity, no dates, no descriptions."""
+    found = {
+        "manufacturer": plain(header.text("Manufacturer")),
+        "model": plain(header.text("ManufacturerModelName")),
+        "modality": plain(header.text("Modality")),
+        "body_part": plain(header.text("BodyPartExamined")).upper(),
+        "laterality": plain(header.text("ImageLaterality") or header.text("Laterality")).upper(),
+        "field_strength_t": number(header.text("MagneticFieldStrength")),
+        "repetition_time_ms": number(header.text("RepetitionTime")),
+        "images_in_acquisition": whole(header.text("ImagesInAcquisition")),
+    }
+    return {key: value for key, value in found.items() if value is not None and value != ""}
+
+
+def plain(text: str) -> str:
+    """Text from a file made fit for a terminal and a report: printable, at most 64 characters."""
+    return "".join(c if c.isprintable() else "?" for c in text)[:64]
+
+
+def _phase(header: Header) -> PhaseKey:
+    return PhaseKey(
+        kind=image_type(header)[2:],
+        temporal_position=number(header.text("TemporalPositionIdentifier")),
+        b_value=header.double("DiffusionBValue"),
+        inversion_time=number(header.text("InversionTime")),
+        flip_angle=number(header.text("FlipAngle")),
+        acquisition=number(header.text("AcquisitionNumber")),
+        trigger_time=number(header.text("TriggerTime")),
+    )

@@ -1,0 +1,130 @@
+"""Several images at one position: split a stack into its echoes and its phases.
+
+A key splits a stack only where positions repeat and the split explains it: scanners also count
+acquisitions or trigger times slice by slice within one volume.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pedseg.dicom.frame import Frame, PhaseKey
+from pedseg.errors import Notice
+
+ECHO_TOLERANCE_MS = 0.05
+"""Echo times closer than this are one echo: scanners print the same time with other last digits."""
+_TEXT = {
+    "kind": "kind",
+    "temporal_position": "temporal position",
+    "dimension": "dimension index",
+    "b_value": "b-value",
+    "inversion_time": "inversion time",
+    "flip_angle": "flip angle",
+    "acquisition": "acquisition",
+    "trigger_time": "trigger time",
+}
+_COMPLEX_PARTS = ("P", "PHASE", "R", "REAL", "I", "IMAGINARY")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The images of one echo and one phase.
+
+    Args:
+        frames: the images.
+        echo, phase: numbers to choose it by; None where there is only one.
+        phase_text: what tells the phase from the others.
+        notices: what was preferred without being asked.
+    """
+
+    frames: tuple[Frame, ...]
+    echo: int | None = None
+    phase: int | None = None
+    phase_text: str = ""
+    notices: tuple[Notice, ...] = field(default=())
+
+
+def split_parts(frames: Sequence[Frame]) -> list[Part]:
+    """Echoes in order of echo time, within each its phases."""
+    parts = []
+    for echo, images in _split_echoes(frames):
+        phases, notices = _prefer_magnitude(_split_phases([Part(tuple(images), echo=echo, phase_text="")]))
+        numbers = range(1, len(phases) + 1) if len(phases) > 1 else [None]
+        parts += [replace(part, phase=n, notices=notices) for n, part in zip(numbers, phases, strict=True)]
+    return parts
+
+
+def multiplicity(frames: Iterable[Frame]) -> int:
+    """The largest number of images at one position."""
+    return max(Counter(frame.position for frame in frames).values(), default=0)
+
+
+def _split_echoes(frames: Sequence[Frame]) -> list[tuple[int | None, list[Frame]]]:
+    leaders = _echo_times(frames)
+    groups = _group(frames, lambda f: leaders.get(f.echo_time_ms))
+    if len(groups) == 1 and multiplicity(frames) > 1:
+        groups = _group(frames, lambda f: f.echo_number)
+    if len(groups) == 1:
+        return [(None, list(frames))]
+    ordered = [groups[key] for key in sorted(groups, key=lambda k: (k is not None, k or 0))]
+    numbers = [{frame.echo_number for frame in group} for group in ordered]
+    named = [next(iter(n)) for n in numbers if len(n) == 1]
+    if None in named or len(set(named)) < len(ordered):
+        named = list(range(1, len(ordered) + 1))
+    return list(zip(named, ordered, strict=True))
+
+
+def _echo_times(frames: Sequence[Frame]) -> dict[float | None, float]:
+    """Each echo time -> the smallest of its cluster."""
+    leaders: dict[float | None, float] = {}
+    previous = leader = -1.0
+    for time in sorted({f.echo_time_ms for f in frames if f.echo_time_ms is not None}):
+        leader = time if time - previous > ECHO_TOLERANCE_MS else leader
+        previous = leaders[time] = time
+        leaders[time] = leader
+    return leaders
+
+
+def _split_phases(parts: list[Part]) -> list[Part]:
+    """Split by each field of `PhaseKey` in turn, where it explains repeated positions."""
+    for name in PhaseKey._fields:
+        parts = [piece for part in parts for piece in _split_by(part, name)]
+    return parts
+
+
+def _split_by(part: Part, name: str) -> list[Part]:
+    repeats = multiplicity(part.frames)
+    groups = _group(part.frames, lambda f: getattr(f.phase, name))
+    explains = 1 < len(groups) <= repeats and max(multiplicity(g) for g in groups.values()) < repeats
+    if not explains:
+        return [part]
+    pieces = []
+    for value in sorted(groups, key=lambda v: (v is not None, v or 0)):
+        shown = "/".join(map(str, value)) if isinstance(value, tuple) else value
+        text = ", ".join(filter(None, [part.phase_text, f"{_TEXT[name]} {shown}"]))
+        pieces.append(replace(part, frames=tuple(groups[value]), phase_text=text))
+    return pieces
+
+
+def _group(frames: Iterable[Frame], key: Callable[[Frame], Any]) -> dict[Any, list[Frame]]:
+    groups: dict[Any, list[Frame]] = defaultdict(list)
+    for frame in frames:
+        groups[key(frame)].append(frame)
+    return groups
+
+
+def _prefer_magnitude(phases: list[Part]) -> tuple[list[Part], tuple[Notice, ...]]:
+    """Where all phases but some are phase, real or imaginary images, those are left out."""
+    kept = [part for part in phases if not _is_complex_part(part)]
+    if not kept or len(kept) == len(phases):
+        return phases, ()
+    n_left = sum(len(part.frames) for part in phases) - sum(len(part.frames) for part in kept)
+    return kept, (Notice("PS-W21", f"{n_left} phase, real or imaginary images at the same positions were left out"),)
+
+
+def _is_complex_part(part: Part) -> bool:
+    kinds = part.frames[0].phase.kind
+    return any(word.split("_")[0].split(" ")[0] in _COMPLEX_PARTS for word in kinds[:1])

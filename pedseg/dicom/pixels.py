@@ -1,0 +1,163 @@
+"""Grey values of images, slice by slice, straight into one array."""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import apply_modality_lut
+from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
+
+from pedseg.dicom.frame import Frame, PixelData, plain
+from pedseg.dicom.header import PARSE_FAULTS, inflate
+from pedseg.errors import InputError
+
+_NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
+_BYTE = 8
+_DATA_START = 132
+
+
+def read_grey(frames: Sequence[Frame]) -> NDArray[Any]:
+    """Grey values of a stack: stored values by slope and intercept, MONOCHROME1 not inverted.
+
+    Args:
+        frames: in the order of K; one matrix for all.
+
+    Returns:
+        (I, J, K) = (columns, rows, slices): of the stored integer type where slope and intercept are
+        1 and 0 throughout, else float32 (computed in float64, each slice with its own slope).
+
+    Raises:
+        InputError: PS-A08 truncated, PS-A17 a decoder is missing, PS-A121 not decodable.
+    """
+    pixels = [_pixels(frame) for frame in frames]
+    exact = all(p.slope == 1.0 and p.intercept == 0.0 and not p.modality_lut for p in pixels)
+    dtype = np.result_type(*{stored_type(p) for p in pixels}) if exact else np.dtype(np.float32)
+    rows, columns = frames[0].matrix
+    slices = np.empty((len(frames), rows, columns), dtype)  # (K, J, I): each slice is one piece of memory
+    for k, plane in _planes(frames):
+        slices[k] = plane if exact else _grey(frames[k], plane)
+    return slices.transpose(2, 1, 0)
+
+
+def same_pixels(a: Frame, b: Frame) -> bool:
+    """Whether two images hold the same grey values."""
+    return a.matrix == b.matrix and bool(np.array_equal(read_grey([a]), read_grey([b])))
+
+
+def stored_type(pixels: PixelData) -> np.dtype[Any]:
+    """Integer type of the stored values, in the machine's byte order."""
+    return np.dtype(f"{'i' if pixels.signed else 'u'}{pixels.bits_allocated // _BYTE}")
+
+
+def _pixels(frame: Frame) -> PixelData:
+    if frame.pixels is None:
+        raise InputError("PS-A08", f"{frame.name} holds no pixel data")
+    return frame.pixels
+
+
+def _planes(frames: Sequence[Frame]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Pairs of slice number and (rows, columns) stored values, file by file."""
+    by_file: dict[Path, list[int]] = defaultdict(list)
+    for k, frame in enumerate(frames):
+        by_file[frame.path].append(k)
+    for numbers in by_file.values():
+        images = [frames[k] for k in numbers]
+        planes = _native(images) if _is_native(_pixels(images[0])) else _decoded(images)
+        for k, plane in zip(numbers, planes, strict=True):
+            yield k, _unused_bits_cleared(plane, _pixels(frames[k]))
+
+
+def _is_native(pixels: PixelData) -> bool:
+    # 8-bit big endian words swap pairs of bytes: left to pydicom.
+    return pixels.syntax in _NATIVE and not (pixels.syntax == ExplicitVRBigEndian and pixels.bits_allocated == _BYTE)
+
+
+def _native(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
+    """Uncompressed frames of one file."""
+    pixels, name = _pixels(images[0]), images[0].name
+    dtype = stored_type(pixels).newbyteorder(">" if pixels.syntax == ExplicitVRBigEndian else "<")
+    rows, columns = images[0].matrix
+    count = rows * columns
+    try:
+        data = _inflated(images[0].path) if pixels.syntax == DeflatedExplicitVRLittleEndian else None
+        for image in images:
+            offset = pixels.at + image.number * count * dtype.itemsize
+            if data is None:
+                plane = np.fromfile(image.path, dtype, count, offset=offset)
+            else:
+                plane = np.frombuffer(data, dtype, count, offset)
+            if plane.size < count:
+                raise InputError("PS-A08", f"{name}: {plane.size} of {count} pixels: copy it again from the source")
+            yield plane.reshape(rows, columns)
+    except (OSError, *PARSE_FAULTS) as error:
+        raise InputError("PS-A07", f"the pixels of {name} cannot be read: copy it again from the source") from error
+
+
+def _inflated(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(_DATA_START)
+        meta_length = dcmread(path, specific_tags=["Rows"]).file_meta.FileMetaInformationGroupLength
+        file.seek(_DATA_START + 12 + meta_length)
+        return inflate(file)
+
+
+def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
+    """Frames of one file through pydicom's decoders."""
+    first = images[0]
+    _check_decoder(_pixels(first), first.name)
+    indices = [image.number for image in images]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for plane in iter_pixels(first.path, raw=True, indices=indices):
+                if plane.shape != first.matrix:
+                    raise ValueError(f"decoded to {plane.shape}")
+                yield plane
+    except (OSError, RuntimeError, *PARSE_FAULTS) as error:
+        raise InputError("PS-A121", f"the pixels of {first.name} cannot be decoded: export the series again") from error
+
+
+def _check_decoder(pixels: PixelData, name: str) -> None:
+    uid = UID(pixels.syntax)
+    try:
+        decoder = get_decoder(uid)
+    except NotImplementedError as error:
+        text = f"{name}: transfer syntax {plain(uid.name)} is not supported: export the series uncompressed"
+        raise InputError("PS-A17", text) from error
+    if not decoder.is_available:
+        text = f"{name}: transfer syntax {plain(uid.name)} needs a decoder: pip install 'pedseg[codecs]'"
+        raise InputError("PS-A17", text)
+
+
+def _unused_bits_cleared(plane: NDArray[Any], pixels: PixelData) -> NDArray[Any]:
+    """Clear what lies above and below the stored bits (overlays, padding) and extend the sign."""
+    if pixels.bits_stored == pixels.bits_allocated:
+        return plane
+    container = pixels.syntax in _NATIVE or pixels.syntax == RLELossless
+    high_bit = pixels.high_bit if container else pixels.bits_stored - 1
+    above = pixels.bits_allocated - 1 - high_bit
+    native: NDArray[Any] = plane.astype(stored_type(pixels))
+    return (native << above) >> (pixels.bits_allocated - pixels.bits_stored)
+
+
+def _grey(frame: Frame, stored: NDArray[Any]) -> NDArray[Any]:
+    pixels = _pixels(frame)
+    if pixels.modality_lut:
+        return np.asarray(apply_modality_lut(stored, dcmread(frame.path, stop_before_pixels=True)))
+    return stored.astype(np.float64) * pixels.slope + pixels.intercept

@@ -1,0 +1,142 @@
+"""A folder of DICOM files -> one validated volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydicom.uid import JPEG2000, UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
+
+from pedseg.dicom.choose import choose
+from pedseg.dicom.discover import Discovery, discover
+from pedseg.dicom.frame import Frame
+from pedseg.dicom.pixels import read_grey
+from pedseg.dicom.repeats import without_repeats
+from pedseg.dicom.series import Series
+from pedseg.dicom.stack import build_stack
+from pedseg.dicom.tree import escaped
+from pedseg.errors import InputError, Notice
+from pedseg.volumes.volume import Volume
+
+_LOSSY = (JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What `read_volume` accepts.
+
+    Args:
+        skip_unreadable: go on without files that cannot be read.
+        min_slices: fewer positions are refused.
+        max_voxels: more voxels are refused before memory is asked for.
+        any_modality: take CT too.
+    """
+
+    skip_unreadable: bool = False
+    min_slices: int = 4
+    max_voxels: int = 1024**3
+    any_modality: bool = False
+
+
+_DEFAULT = ReadOptions()
+
+
+def read_volume(
+    path: str | Path,
+    *,
+    series: int | str | None = None,
+    echo: int | None = None,
+    phase: int | None = None,
+    options: ReadOptions = _DEFAULT,
+) -> Volume:
+    """Read one volume from a folder tree of DICOM files, ordered by position.
+
+    Args:
+        path: a folder, or one (multi-frame) DICOM file.
+        series: index as `discover` lists it, or a Series Instance UID; None: the only one that fits.
+        echo: echo number, where the series holds several.
+        phase: number as listed, where the series holds several images a position.
+        options: limits.
+
+    Returns:
+        Array (I, J, K) = (columns, rows, slices along the normal), affine to RAS+ mm, slice_axis 2.
+
+    Raises:
+        UsageError: no such path (PS-A03) or choice (PS-A120).
+        InputError: no image (PS-A02, PS-A04), several volumes (PS-A20, A25, A26, A31), damage.
+        GeometryError: the images do not make one regular grid.
+    """
+    found = discover(path, skip_unreadable=options.skip_unreadable, any_modality=options.any_modality)
+    if not found.series:
+        raise _nothing(found)
+    chosen, notices = choose(found.series, series=series, echo=echo, phase=phase)
+    volume = read_series(chosen, options=options)
+    return replace(volume, notices=found.notices + notices + volume.notices)
+
+
+def read_series(series: Series, *, options: ReadOptions = _DEFAULT) -> Volume:
+    """Read a candidate of `discover`; see `read_volume`."""
+    columns, rows = series.matrix
+    if rows * columns * len(series.frames) > options.max_voxels:
+        size = f"{columns}x{rows}x{len(series.frames)}"
+        text = f"{size} voxels, at most {options.max_voxels} are read"
+        raise InputError("PS-A68", f"{text}: raise the limit if that is right")
+    kept, repeated = without_repeats(series)
+    stack = build_stack(kept, min_slices=options.min_slices)
+    array = read_grey(stack.frames)
+    if (array == array[0, 0, 0]).all():
+        raise InputError("PS-A65", f"the image is constant ({array[0, 0, 0]:g}): it holds no anatomy")
+    notices = (*series.notices, *repeated, *stack.notices, *_notices(kept, stack.frames))
+    return Volume(array, stack.affine, slice_axis=2, notices=notices, facts=_facts(kept))
+
+
+def _nothing(found: Discovery) -> InputError:
+    where = escaped(found.root.name)
+    if not found.n_files and not found.skipped:
+        return InputError("PS-A02", f"no DICOM image in {where} (0 files): name the folder of the series")
+    kinds = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
+    text = f"no MR image in {where}: {found.n_files} files, {kinds}"
+    return InputError("PS-A04", f"{text}; name the folder of the series")
+
+
+def _notices(series: Series, frames: tuple[Frame, ...]) -> tuple[Notice, ...]:
+    """What is worth saying about a series that is read."""
+    found = []
+    stored = [frame.pixels for frame in frames if frame.pixels is not None]
+    if any(p.lossy or UID(p.syntax) in _LOSSY for p in stored):
+        found.append(Notice("PS-W18", "the images were compressed with loss"))
+    if inverted := sum(p.photometric == "MONOCHROME1" for p in stored):
+        text = f"{inverted} images are MONOCHROME1: grey values are used as stored, not inverted"
+        found.append(Notice("PS-W24", text))
+    if any(frame.image_type[:1] == ("DERIVED",) for frame in frames):
+        found.append(Notice("PS-W33", "the series is derived (reformatted or computed), not acquired"))
+    if hint := _end_hint(series):
+        found.append(Notice("PS-W37", hint))
+    return tuple(found)
+
+
+def _end_hint(series: Series) -> str:
+    """A missing end slice leaves no gap; only counts can tell of it."""
+    acquired = series.first.facts.get("images_in_acquisition")
+    if acquired is not None and acquired != series.n_in_series:
+        return f"{series.n_in_series} images in the series, its headers speak of {acquired}"
+    if series.instances is None or series.n_in_series != series.n_files_in_series:
+        return ""
+    low, high = series.instances
+    if low == 1 and high == series.n_in_series:
+        return ""
+    return f"Instance Numbers {low} to {high} for {series.n_in_series} images: an end slice may be missing"
+
+
+def _facts(series: Series) -> dict[str, str | int | float]:
+    facts: dict[str, str | int | float] = {k: v for k, v in series.first.facts.items() if k != "images_in_acquisition"}
+    more = {
+        "series_number": series.number,
+        "echo": series.echo if series.echo is not None else series.first.echo_number,
+        "echo_time_ms": series.echo_time_ms,
+        "phase": series.phase,
+        "n_files": len(series.files),
+        "n_slices": series.n_slices,
+        "transfer_syntax": UID(series.first.pixels.syntax).name if series.first.pixels else None,
+    }
+    return facts | {key: value for key, value in more.items() if value is not None}

@@ -1,0 +1,56 @@
+"""Images that stand twice: exact copies go, contradictions are refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from pedseg.dicom.frame import Frame
+from pedseg.dicom.pixels import same_pixels
+from pedseg.dicom.series import Series, projections
+from pedseg.errors import GeometryError, Notice
+
+SAME_PLACE_MM = 1e-3
+"""Two images nearer than this lie at one position: a thousandth of a thin slice."""
+
+
+def without_repeats(series: Series) -> tuple[Series, tuple[Notice, ...]]:
+    """Leave out copies: the same UID, or the same position, with the same grey values.
+
+    Different images at one position stay; `build_stack` refuses them.
+
+    Raises:
+        GeometryError: PS-A28 one SOP Instance UID with two contents.
+    """
+    originals = {(frame.uid, frame.number): frame for frame in series.frames}
+    n_copies = 0
+    for copy in series.copies:
+        original = originals.get((copy.uid, copy.number))
+        if original is None:
+            continue  # of another echo or phase
+        if original.position != copy.position or not same_pixels(original, copy):
+            text = f"{original.name} and {copy.name} share one SOP Instance UID but differ"
+            raise GeometryError("PS-A28", f"{text}: remove the one not meant")
+        n_copies += 1
+    kept = _distinct(series.frames)
+    n_copies += len(series.frames) - len(kept)
+    notices = (Notice("PS-W28", f"{n_copies} exact copies of images were left out"),) if n_copies else ()
+    return replace(series, frames=kept), notices
+
+
+def _distinct(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    """Without images that equal another one at the same position."""
+    if not frames or frames[0].orientation is None:
+        return frames
+    along = projections(frames)
+    kept: list[int] = []
+    for i in np.argsort(along, kind="stable"):
+        near = [j for j in kept if abs(along[i] - along[j]) < SAME_PLACE_MM]
+        if not any(_same_place(frames[i], frames[j]) and same_pixels(frames[i], frames[j]) for j in near):
+            kept.append(int(i))
+    return tuple(frames[i] for i in sorted(kept))
+
+
+def _same_place(a: Frame, b: Frame) -> bool:
+    return bool(np.allclose(a.position or (), b.position or (), rtol=0, atol=SAME_PLACE_MM))

@@ -1,0 +1,228 @@
+"""Which images belong together: frames -> series, each a candidate volume.
+
+Images of one series share patient, study, frame of reference and Series Instance UID; of one stack
+also matrix, pixel spacing and orientation; of one volume also echo and phase.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pedseg.dicom.frame import Frame, SeriesKey, whole
+from pedseg.dicom.phases import split_parts
+from pedseg.errors import Notice
+
+ORIENTATION_TOLERANCE = 1e-4
+"""Largest difference of a direction cosine within one stack: 0.05 mm at 512 pixels of 1 mm."""
+SPACING_TOLERANCE_MM = 1e-5
+FEW_SLICES = 3
+"""A stack of at most this many images beside a larger one counts as its localizer."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A candidate volume: the images of one stack, one echo, one phase.
+
+    Args:
+        index: number of the stack in its folder, from 1; its echoes and phases share it.
+        key: what its images belong to; it identifies the patient and is never shown.
+        frames: its images, one for each SOP Instance UID, in no meaningful order.
+        copies: further images with a UID that is already among the frames.
+        left_out: other images of the same series that form no stack of their own.
+        damaged: images of the same series that cannot be used; each holds its fault.
+        n_in_series, n_files_in_series: images and files of the whole series.
+        instances: least and largest Instance Number of the whole series.
+        echo: number to choose it by, where the stack holds several echoes; else None.
+        phase: number to choose it by, where the stack holds several images a position; else None.
+        phase_text: what tells the phase from the others.
+        notices: warnings met while grouping.
+    """
+
+    index: int
+    key: SeriesKey
+    frames: tuple[Frame, ...]
+    copies: tuple[Frame, ...] = ()
+    left_out: tuple[Frame, ...] = ()
+    damaged: tuple[Frame, ...] = ()
+    n_in_series: int = 0
+    n_files_in_series: int = 0
+    instances: tuple[int, int] | None = None
+    echo: int | None = None
+    phase: int | None = None
+    phase_text: str = ""
+    notices: tuple[Notice, ...] = ()
+
+    @property
+    def first(self) -> Frame:
+        """An image to ask for what all share."""
+        return (self.frames or self.damaged)[0]
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Its files, each once."""
+        return tuple(dict.fromkeys(frame.path for frame in self.frames))
+
+    @property
+    def uid(self) -> str:
+        """Series Instance UID; empty where missing."""
+        return self.key.uid
+
+    @property
+    def number(self) -> int | None:
+        """Series Number."""
+        return whole(self.first.series.number)
+
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """(columns, rows)."""
+        rows, columns = self.first.matrix
+        return columns, rows
+
+    @property
+    def n_slices(self) -> int:
+        """Different positions."""
+        return len({frame.position for frame in self.frames})
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """(columns, rows, slices) as far as the headers tell; 0 where unknown. Not checked."""
+        rows, columns = self.first.spacing_mm or (0.0, 0.0)
+        if self.n_slices < 2 or self.first.orientation is None:
+            return columns, rows, 0.0
+        along = projections(self.frames)
+        return columns, rows, float(np.ptp(along)) / (self.n_slices - 1)
+
+    @property
+    def echo_time_ms(self) -> float | None:
+        """Echo Time."""
+        return self.first.echo_time_ms
+
+    @property
+    def modality(self) -> str:
+        """Modality."""
+        return str(self.first.facts.get("modality", ""))
+
+    @property
+    def body_part(self) -> str:
+        """Body Part Examined, upper case; empty where missing."""
+        return str(self.first.facts.get("body_part", ""))
+
+    @property
+    def laterality(self) -> str:
+        """L, R or what the file says; empty where missing."""
+        return str(self.first.facts.get("laterality", ""))
+
+    def line(self) -> str:
+        """One line for a person who must choose."""
+        columns, rows = self.matrix
+        spacing = "x".join(f"{value:.3g}" for value in self.spacing_mm)
+        number = "" if self.number is None else f" (series {self.number})"
+        return f"{self.index}{number}: {columns}x{rows}x{self.n_slices}, {spacing} mm"
+
+
+def group_frames(frames: Sequence[Frame]) -> tuple[Series, ...]:
+    """Group images into candidate volumes, whatever the order or names of their files.
+
+    Args:
+        frames: all images of a folder.
+
+    Returns:
+        Candidates by series number, stack, echo and phase; `index` counts the stacks from 1.
+    """
+    by_key: dict[SeriesKey, list[Frame]] = defaultdict(list)
+    for frame in sorted(frames, key=lambda f: (f.uid, f.number, f.name)):
+        by_key[_key(frame)].append(frame)
+    stacks: list[Series] = []
+    for key in sorted(by_key, key=lambda k: (whole(by_key[k][0].series.number) or 0, k)):
+        stacks.extend(_stacks(key, by_key[key]))
+    return tuple(part for index, stack in enumerate(stacks, start=1) for part in _parts(stack, index))
+
+
+def projections(frames: Sequence[Frame]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(n,) mm: positions along the normal of the first image."""
+    normal = np.cross(*np.reshape(frames[0].orientation or (0.0,) * 6, (2, 3)))
+    return np.asarray([frame.position or (0.0, 0.0, 0.0) for frame in frames]) @ normal
+
+
+def _key(frame: Frame) -> SeriesKey:
+    """The number serves only where there is no UID: some systems change it within a series."""
+    return frame.series._replace(number="") if frame.series.uid else frame.series
+
+
+def _stacks(key: SeriesKey, frames: list[Frame]) -> list[Series]:
+    """The stacks of one series; small ones and localizers stand beside the large ones as left out."""
+    damaged = tuple(f for f in frames if f.fault is not None)
+    groups = _same_geometry([f for f in frames if f.fault is None])
+    is_large = [len({f.position for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
+    large = [g for g, taken in zip(groups, is_large, strict=True) if taken]
+    left_out = tuple(f for g, taken in zip(groups, is_large, strict=True) if not taken for f in g) if large else ()
+    instances = [f.instance for f in frames if f.instance is not None]
+    notices = []
+    if not key.uid:
+        notices.append(Notice("PS-W32", "Series Instance UID is missing: grouped by study and Series Number"))
+    if left_out:
+        notices.append(Notice("PS-W21", f"{len(left_out)} other images of the same series (localizer) were left out"))
+    return [
+        Series(
+            index=0,
+            key=key,
+            frames=tuple(group),
+            left_out=left_out,
+            damaged=damaged,
+            n_in_series=len({(f.uid, f.number) for f in frames}),
+            n_files_in_series=len({f.uid for f in frames}),
+            instances=(min(instances), max(instances)) if instances else None,
+            notices=tuple(notices),
+        )
+        for group in (large or groups or [[]])
+    ]
+
+
+def _same_geometry(frames: list[Frame]) -> list[list[Frame]]:
+    """Images that share matrix, spacing and orientation; the order of the frames does not matter."""
+    groups: dict[tuple[object, ...], list[tuple[Frame, list[Frame]]]] = defaultdict(list)
+    for frame in frames:
+        alike = groups[frame.sop_class, frame.matrix, frame.localizer, frame.stack_id]
+        for leader, members in alike:
+            if leader.orientation == frame.orientation and leader.spacing_mm == frame.spacing_mm:
+                members.append(frame)
+                break
+            if _near(leader.orientation, frame.orientation, ORIENTATION_TOLERANCE) and _near(
+                leader.spacing_mm, frame.spacing_mm, SPACING_TOLERANCE_MM
+            ):
+                members.append(frame)
+                break
+        else:
+            alike.append((frame, [frame]))
+    return [members for alike in groups.values() for _, members in alike]
+
+
+def _near(a: tuple[float, ...] | None, b: tuple[float, ...] | None, tolerance: float) -> bool:
+    return max(abs(x - y) for x, y in zip(a or (), b or (), strict=True)) <= tolerance
+
+
+def _parts(stack: Series, index: int) -> list[Series]:
+    """The stack's echoes and phases, each a candidate."""
+    firsts: dict[object, Frame] = {}
+    copies = []
+    for frame in stack.frames:
+        identity = (frame.uid, frame.number) if frame.uid else frame.name
+        if firsts.setdefault(identity, frame) is not frame:
+            copies.append(frame)
+    whole_stack = replace(stack, index=index, copies=tuple(copies))
+    return [
+        replace(
+            whole_stack,
+            frames=part.frames,
+            echo=part.echo,
+            phase=part.phase,
+            phase_text=part.phase_text,
+            notices=stack.notices + part.notices,
+        )
+        for part in split_parts(list(firsts.values()))
+    ] or [whole_stack]

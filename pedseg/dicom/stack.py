@@ -1,0 +1,177 @@
+"""The images of a series -> an ordered stack with one affine, or a refusal that says what is wrong.
+
+Order and spacing come from Image Position and Image Orientation alone; Instance Number, Slice
+Location, Slice Thickness and Spacing Between Slices are never used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pedseg.dicom.frame import Frame
+from pedseg.dicom.series import Series
+from pedseg.errors import GeometryError, InputError, Notice
+from pedseg.volumes.geometry import LPS_TO_RAS, Matrix
+
+SILENT_MM = 0.01
+"""Positions off the regular grid by less than this are rounding."""
+UNEVEN_MM, UNEVEN_RATIO = 0.1, 0.05
+"""Above this, or this part of the spacing, uneven slices are refused; between, they are warned of."""
+SHEAR_MM, SHEAR_PIXELS = 0.1, 0.25
+"""Sideways drift from first to last slice from which the shear is worth a warning."""
+ORTHOGONAL = 1e-3
+"""Largest cosine between rows and columns."""
+UNIT_SILENT, UNIT_REFUSED = 1e-4, 0.02
+"""Deviation of a direction's length from 1: rounding below, an error above."""
+SAME_PLACE_MM = 1e-3
+_LISTED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Ordered images and where they lie.
+
+    Args:
+        frames: in the order of K.
+        affine: (4, 4), index (column, row, slice) to RAS+ mm.
+        notices: warnings met.
+    """
+
+    frames: tuple[Frame, ...]
+    affine: Matrix
+    notices: tuple[Notice, ...] = ()
+
+
+def build_stack(series: Series, *, min_slices: int = 4) -> Stack:
+    """Order the images along their normal and check that they form one regular grid.
+
+    Args:
+        series: a candidate whose repeated images are already resolved.
+        min_slices: fewer positions are no volume.
+
+    Raises:
+        GeometryError, InputError: see the `_check_*` functions, one fault each.
+    """
+    _check_damage(series)
+    _check_count(series, min_slices)
+    notices: list[Notice] = []
+    rows, columns = _directions(series.frames, notices)
+    frames, positions = _ordered(series.frames, np.cross(rows, columns))
+    normal = np.cross(rows, columns)
+    step = (positions[-1] - positions[0]) / (len(frames) - 1)
+    _check_gaps(frames, positions @ normal)
+    _check_even(frames, positions, step, notices)
+    _check_shear(step, normal, series.first, len(frames), notices)
+    _check_left_out(series, positions, step)
+    between_rows, between_columns = np.median([f.spacing_mm for f in frames], axis=0)
+    affine = np.eye(4)
+    affine[:3, :3] = np.column_stack([rows * between_columns, columns * between_rows, step])
+    affine[:3, 3] = positions[0]
+    return Stack(tuple(frames), LPS_TO_RAS @ affine, tuple(notices))
+
+
+def _check_damage(series: Series) -> None:
+    """An image of the series that cannot be used may be a slice."""
+    if series.damaged:
+        fault = series.damaged[0].fault
+        raise fault if fault is not None else InputError("PS-A08", f"{series.damaged[0].name} cannot be used")
+
+
+def _check_count(series: Series, min_slices: int) -> None:
+    if series.n_slices < max(min_slices, 2):
+        text = f"localizer-like: {series.n_slices} slices, a volume needs {max(min_slices, 2)}"
+        raise InputError("PS-A40", f"{text}; give the folder of the whole series or lower the minimum")
+
+
+def _directions(frames: Sequence[Frame], notices: list[Notice]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Unit directions of the column index and of the row index, LPS."""
+    vectors = np.median([frame.orientation for frame in frames], axis=0).reshape(2, 3)
+    lengths = np.linalg.norm(vectors, axis=1)
+    off = float(np.abs(lengths - 1).max())
+    if off > UNIT_REFUSED:
+        text = f"Image Orientation (Patient) has lengths {lengths[0]:.4f} and {lengths[1]:.4f}, 1 was wanted"
+        raise GeometryError("PS-A44", f"{frames[0].name}: {text}; export the series again")
+    if off > UNIT_SILENT:
+        notices.append(Notice("PS-W44", f"Image Orientation (Patient) was {100 * off:.2f} % off unit length"))
+    rows, columns = vectors / lengths[:, None]
+    if (cosine := abs(float(rows @ columns))) > ORTHOGONAL:
+        text = f"rows and columns are {np.degrees(np.arccos(cosine)):.2f} degrees apart, 90 were wanted"
+        raise GeometryError("PS-A43", f"{frames[0].name}: {text}; export the series again")
+    return rows, columns
+
+
+def _ordered(frames: Sequence[Frame], normal: NDArray[np.float64]) -> tuple[list[Frame], NDArray[np.float64]]:
+    """Frames and their (n, 3) positions by distance along the normal, ties by UID.
+
+    Raises:
+        GeometryError: PS-A30 two images at one place along the normal.
+    """
+    positions = np.array([frame.position for frame in frames], dtype=np.float64)
+    along = positions @ normal
+    order = sorted(range(len(frames)), key=lambda i: (along[i], frames[i].uid, frames[i].number))
+    ordered = [frames[i] for i in order]
+    same = np.flatnonzero(np.diff(along[order]) < SAME_PLACE_MM)
+    if same.size:
+        k = int(same[0])
+        names = f"{ordered[k].name} and {ordered[k + 1].name}"
+        text = f"{same.size} positions hold several different images, first {names} at position {k + 1}"
+        raise GeometryError("PS-A30", f"{text}: remove the ones not meant")
+    return ordered, positions[order]
+
+
+def _check_gaps(frames: Sequence[Frame], along: NDArray[np.float64]) -> None:
+    """Missing slices: a distance that is a multiple of the usual one."""
+    distances = np.diff(along)
+    usual = float(np.median(distances))
+    missing = np.maximum(np.round(distances / usual).astype(int) - 1, 0)
+    regular = np.abs(distances / usual - 1) <= 2 * UNEVEN_RATIO
+    if not (missing > 0).any() or not (regular | (missing > 0)).all():
+        return
+    n_missing = int(missing.sum())
+    k = int(np.argmax(missing > 0))
+    text = f"gap of {distances[k]:.2f} mm ({distances[k] / usual:.1f} x {usual:.2f}) between slice {k + 1} and {k + 2}"
+    images = "1 image is" if n_missing == 1 else f"{n_missing} images are"
+    raise GeometryError("PS-A36", f"{text} of {len(frames)}: {images} missing; export the whole series")
+
+
+def _check_even(
+    frames: Sequence[Frame], positions: NDArray[np.float64], step: NDArray[np.float64], notices: list[Notice]
+) -> None:
+    """Every position on the line from the first to the last, at equal steps."""
+    grid = positions[0] + np.arange(len(positions))[:, None] * step
+    off = np.linalg.norm(positions - grid, axis=1)
+    k = int(off.argmax())
+    if off[k] <= SILENT_MM:
+        return
+    spacing = float(np.linalg.norm(step))
+    text = f"slice {k + 1} of {len(frames)} lies {off[k]:.3f} mm off the even spacing of {spacing:.3f} mm"
+    if off[k] > min(UNEVEN_MM, UNEVEN_RATIO * spacing):
+        raise GeometryError("PS-A38", f"{text} ({frames[k].name}): export the whole series, evenly spaced")
+    notices.append(Notice("PS-W38", text))
+
+
+def _check_shear(
+    step: NDArray[np.float64], normal: NDArray[np.float64], frame: Frame, n_slices: int, notices: list[Notice]
+) -> None:
+    """Slices shifted sideways from one to the next; judged in mm at the last slice, not as an angle."""
+    drift = float(np.linalg.norm(step - (step @ normal) * normal)) * (n_slices - 1)
+    if drift > min(SHEAR_MM, SHEAR_PIXELS * min(frame.spacing_mm or (1.0,))):
+        text = f"the last slice lies {drift:.2f} mm sideways of the first: the affine keeps the shear"
+        notices.append(Notice("PS-W41", text))
+
+
+def _check_left_out(series: Series, positions: NDArray[np.float64], step: NDArray[np.float64]) -> None:
+    """An image left aside for its orientation, spacing or matrix that sits on the grid is a damaged slice."""
+    for frame in series.left_out:
+        if frame.position is None or frame.localizer:
+            continue
+        offset = np.asarray(frame.position) - positions[0]
+        k = float(offset @ step / (step @ step))
+        on_line = np.linalg.norm(offset - k * step) < SHEAR_MM
+        if on_line and abs(k - round(k)) < UNEVEN_RATIO and -1 <= round(k) <= len(positions):
+            text = f"{frame.name} continues the stack, but its orientation, spacing or matrix differs"
+            raise GeometryError("PS-A45", f"{text}: export the whole series again, or remove that image")

@@ -1,0 +1,108 @@
+"""Walk a folder tree safely: bounded, never out of its root, never into a loop."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from pedseg.errors import InputError
+
+MAX_DEPTH = 12
+MAX_ENTRIES = 1_000_000
+
+
+def walk_files(root: Path, skipped: Counter[str], *, skip_unreadable: bool = False) -> Iterator[tuple[Path, str]]:
+    """Regular files below a folder, with names relative to it that are fit for messages.
+
+    Links to files are followed; links to folders only where they stay inside the root and lead to no
+    folder met before. Pipes, sockets and devices are never opened.
+
+    Args:
+        root: a folder, or one file.
+        skipped: counts what is passed over, by reason.
+        skip_unreadable: pass over folders that cannot be listed.
+
+    Raises:
+        InputError: PS-A04 too many entries; PS-A07 a folder cannot be listed.
+    """
+    if root.is_file():
+        yield root, escaped(root.name)
+        return
+    top = os.path.realpath(root)
+    met = {_inode(root)}
+    n_entries = 0
+    folders = [(root, 0)]
+    while folders:
+        folder, depth = folders.pop()
+        for entry in _entries(folder, skipped, skip_unreadable=skip_unreadable):
+            n_entries += 1
+            if n_entries > MAX_ENTRIES:
+                raise InputError("PS-A04", f"more than {MAX_ENTRIES} entries: name the exam's own folder")
+            path = Path(entry.path)
+            if not _is_folder(entry):
+                if _is_image_candidate(entry, skipped):
+                    yield path, escaped(str(path.relative_to(root)))
+            elif depth >= MAX_DEPTH:
+                skipped[f"folder deeper than {MAX_DEPTH}"] += 1
+            elif not _leads_out(path, top) and _inode(path) not in met:
+                met.add(_inode(path))
+                folders.append((path, depth + 1))
+            else:
+                skipped["linked folder"] += 1
+
+
+def unreadable(name: str, error: OSError) -> InputError:
+    """The refusal for a file or folder that cannot be read."""
+    reason = error.strerror or type(error).__name__
+    text = f"{name} cannot be read ({reason}) and may hold a slice"
+    return InputError("PS-A07", f"{text}: repair it or skip unreadable files")
+
+
+def escaped(name: str) -> str:
+    """A file name fit for one line on a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in name)
+
+
+def _entries(folder: Path, skipped: Counter[str], *, skip_unreadable: bool) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda e: e.name)
+    except OSError as error:
+        if not skip_unreadable:
+            raise unreadable(escaped(folder.name), error) from error
+        skipped["unreadable"] += 1
+        return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_image_candidate(entry: os.DirEntry[str], skipped: Counter[str]) -> bool:
+    try:
+        status = entry.stat()
+    except OSError:
+        return True  # a dangling link: opening it tells the reason
+    if not stat.S_ISREG(status.st_mode):
+        skipped["not a regular file"] += 1
+        return False
+    if status.st_size == 0:
+        skipped["empty file"] += 1
+        return False
+    return True
+
+
+def _leads_out(path: Path, top: str) -> bool:
+    real = os.path.realpath(path)
+    return os.path.commonpath([real, top]) != top
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
