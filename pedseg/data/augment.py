@@ -1,4 +1,4 @@
-"""Random changes of training slices: drawn first, then applied to the whole batch on its device (METHODS, section 6)."""
+"""Random changes of training slices: drawn first, then applied to the batch on its device (METHODS, section 6)."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class UNet(nn.Module):
         if x.dim() == 5:
             slices = x.permute(0, 4, 1, 2, 3).flatten(0, 1)  # (B*D, C, H, W)
             logits: Tensor = self.head(self.stages(slices)[-1])
-            return logits.reshape(x.shape[0], x.shape[4], -1, *logits.shape[2:]).permute(0, 2, 3, 4, 1)
+            return logits.reshape(x.shape[0], x.shape[4], -1, x.shape[2], x.shape[3]).permute(0, 2, 3, 4, 1)
         flat: Tensor = self.head(self.stages(x)[-1])
         return flat
 

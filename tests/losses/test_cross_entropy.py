@@ -1,0 +1,69 @@
+"""Cross-entropy over domains against loops and hand-worked numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from pedseg.losses import cross_entropy
+
+
+def _naive(logits: list[torch.Tensor], labels: list[torch.Tensor]) -> float:
+    """B eq. 1 with loops, in float64; images are averaged over pixels."""
+    domains = []
+    for x, y in zip(logits, labels, strict=True):
+        n, classes, height, width = x.shape
+        total = 0.0
+        for i in range(n):
+            for r in range(height):
+                for c in range(width):
+                    scores = [math.exp(v) for v in x[i, :, r, c].tolist()]
+                    for k in range(classes):
+                        total -= (k == int(y[i, r, c])) * math.log(scores[k] / sum(scores))
+        if n:
+            domains.append(total / (n * classes * height * width))
+    return sum(domains) / len(domains)
+
+
+def _case(dtype: torch.dtype = torch.float64) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((2, 4), (3, 5), (1, 3))
+    logits = [3 * torch.randn((n, c, 3, 2), generator=generator, dtype=torch.float64).to(dtype) for n, c in shapes]
+    labels = [torch.randint(0, c, (n, 3, 2), generator=generator, dtype=torch.uint8) for n, c in shapes]
+    return logits, labels
+
+
+def test_against_loops() -> None:
+    logits, labels = _case()
+    assert cross_entropy(logits, labels).item() == pytest.approx(_naive(logits, labels), rel=1e-12)
+
+
+def test_uniform_logits_by_hand() -> None:
+    """-log(1/C)/C a domain: 2 classes log 2 / 2, 4 classes log 4 / 4 = log 2 / 2."""
+    logits = [torch.zeros(1, 2, 2, 2), torch.zeros(3, 4, 2, 2)]
+    labels = [torch.zeros(1, 2, 2, dtype=torch.uint8), torch.ones(3, 2, 2, dtype=torch.uint8)]
+    assert cross_entropy(logits, labels).item() == pytest.approx(math.log(2) / 2)
+
+
+def test_domains_weigh_alike_whatever_their_number_of_images() -> None:
+    right = torch.tensor([50.0, 0.0]).reshape(1, 2, 1, 1)
+    wrong = torch.tensor([0.0, 50.0]).reshape(1, 2, 1, 1).repeat(9, 1, 1, 1)
+    labels = [torch.zeros(1, 1, 1, dtype=torch.long), torch.zeros(9, 1, 1, dtype=torch.long)]
+    assert cross_entropy([right, wrong], labels).item() == pytest.approx((0 + 50 / 2) / 2)
+
+
+def test_an_absent_domain_is_left_out() -> None:
+    logits, labels = _case()
+    without = [logits[0], logits[1][:0], logits[2]], [labels[0], labels[1][:0], labels[2]]
+    expected = _naive([logits[0], logits[2]], [labels[0], labels[2]])
+    assert cross_entropy(*without).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_bfloat16_logits_are_widened_before_the_logarithm() -> None:
+    logits, labels = _case(torch.bfloat16)
+    exact = _naive([x.double() for x in logits], labels)
+    loss = cross_entropy(logits, labels)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(exact, rel=1e-6)

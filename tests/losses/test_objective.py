@@ -1,0 +1,57 @@
+"""Terms composed as the plan says."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pedseg.errors import UsageError
+from pedseg.losses import Objective, cross_entropy, multi_scale_contrastive, single_scale_contrastive
+from pedseg.networks import MultiDomainOutput, embed
+from pedseg.plan import ObjectiveSpec
+
+SIZES = (2, 3)
+DOMAINS = torch.tensor([0, 0, 1, 1, 1])
+
+
+def _output() -> MultiDomainOutput:
+    torch.manual_seed(0)
+    logits = tuple(torch.randn(n, c, 8, 8) for n, c in zip(SIZES, (3, 4), strict=True))
+    return MultiDomainOutput(logits, tuple(torch.rand(5, 4, s, s) for s in (8, 4, 2, 4, 8)))
+
+
+def _labels() -> torch.Tensor:
+    return torch.randint(0, 3, (5, 8, 8), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+
+
+def _ce() -> torch.Tensor:
+    return cross_entropy(_output().logits, _labels().split(SIZES))
+
+
+def test_cross_entropy_alone() -> None:
+    total, terms = Objective(ObjectiveSpec(name="ce"), 2)(_output(), _labels(), SIZES)
+    assert total == terms["ce"] == _ce()
+    assert list(terms) == ["ce"]
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_multi_scale(pooling: str) -> None:
+    spec = ObjectiveSpec(name="msc", contrastive_weight=0.5, temperature=0.2, pooling=pooling)
+    total, terms = Objective(spec, 2)(_output(), _labels(), SIZES)
+    scales = [embed(s, pooling) for s in _output().stages]
+    assert terms["msc"] == multi_scale_contrastive(scales, DOMAINS, temperature=0.2)
+    assert total.item() == pytest.approx((_ce() + 0.5 * terms["msc"]).item())
+
+
+def test_single_scale_takes_the_bottleneck() -> None:
+    spec = ObjectiveSpec(name="ssc", contrastive_weight=0.1, pooling="max")
+    total, terms = Objective(spec, 2)(_output(), _labels(), SIZES)
+    z = embed(_output().stages[2], "max")
+    assert terms["ssc"] == single_scale_contrastive(z, DOMAINS, temperature=0.1)
+    assert total.item() == pytest.approx((_ce() + 0.1 * terms["ssc"]).item())
+
+
+@pytest.mark.parametrize("name", ["ssc", "msc"])
+def test_one_domain_has_nothing_to_contrast(name: str) -> None:
+    with pytest.raises(UsageError, match=f"PS-A120: objective {name} contrasts domains, got one: use objective ce"):
+        Objective(ObjectiveSpec(name=name), 1)
