@@ -1,0 +1,177 @@
+"""Slice cache: what training reads, one entry an exam, memory-mappable, checked, written whole.
+
+`<case>.image.npy` (R, W, W) float16 and `<case>.labels.npy` (R, W, W) uint8, R = slices times windows,
+windows of a slice side by side; `<case>.json` tells what they are and is written last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pedseg.domains.domain import Name
+from pedseg.errors import InputError, Notice
+from pedseg.workspace import atomic_write, file_digest, write_json
+
+ARRAYS = ("image", "labels")
+ADVICE = "run pedseg_preprocess again"
+
+
+class ArrayFile(BaseModel):
+    """What one array file must be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What an entry holds and what it was made from.
+
+    Args:
+        plan_digest: of the decisions the entry depends on.
+        source_digest: of the exam's files.
+        grid: the `SliceGrid` as plain values.
+        left_right_axis: image axis along the patient's left-right: 0, 1 or None.
+        rows_with: structure name -> rows of the arrays that show it.
+        ceiling: structure name -> Dice of these labels back on the exam's own grid; None where absent.
+        notices: codes and texts met on the way.
+        files: of the two arrays.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
+    domain: Name
+    case: Name
+    plan_digest: str
+    source_digest: str
+    grid: dict[str, Any]
+    left_right_axis: Literal[0, 1] | None
+    rows_with: dict[str, tuple[int, ...]]
+    ceiling: dict[str, float | None]
+    notices: tuple[tuple[str, str], ...] = ()
+    files: dict[str, ArrayFile] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class CacheEntry:
+    """An exam's slices, memory-mapped.
+
+    Args:
+        manifest: what they are.
+        images: (R, W, W) float16, normalised.
+        labels: (R, W, W) uint8.
+    """
+
+    manifest: Manifest
+    images: NDArray[np.float16]
+    labels: NDArray[np.uint8]
+
+    @property
+    def plan_digest(self) -> str:
+        """Of the decisions the entry was made under."""
+        return self.manifest.plan_digest
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """Warnings met when it was made."""
+        return tuple(Notice(code, text) for code, text in self.manifest.notices)
+
+
+def write_entry(folder: Path, manifest: Manifest, images: NDArray[Any], labels: NDArray[np.uint8]) -> Manifest:
+    """Write an entry: both arrays, then the manifest, each whole or not at all.
+
+    Args:
+        folder: the domain's cache folder; made when missing.
+        manifest: without `files`, which are filled in here.
+        images: (R, W, W), stored as float16.
+        labels: (R, W, W) uint8.
+
+    Raises:
+        OutputError: PS-A105 not writable, PS-A106 disk full.
+    """
+    if images.shape != labels.shape or images.ndim != 3:
+        raise ValueError(f"images and labels must be (R, W, W) alike, got {images.shape} and {labels.shape}")
+    target = _manifest_path(folder, manifest.case)
+    target.unlink(missing_ok=True)  # an old manifest must not vouch for new arrays
+    arrays: dict[str, NDArray[Any]] = {"image": images.astype(np.float16, copy=False), "labels": labels}
+    files = {kind: _write_array(_array_path(folder, manifest.case, kind), array) for kind, array in arrays.items()}
+    complete = manifest.model_copy(update={"files": files})
+    write_json(target, complete.model_dump(mode="json", by_alias=True))
+    return complete
+
+
+def read_manifest(folder: Path, case: str) -> Manifest:
+    """What the entry of a case says it is.
+
+    Raises:
+        InputError: PS-A85 missing or not a manifest.
+    """
+    path = _manifest_path(folder, case)
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise InputError("PS-A85", f"{case} is not in the slice cache {folder.name}: run pedseg_preprocess") from error
+    except ValidationError as error:
+        place = ".".join(str(p) for p in error.errors()[0]["loc"]) or "file"
+        raise InputError("PS-A85", f"{path.name} is not a cache manifest ({place}): {ADVICE}") from error
+
+
+def read_entry(folder: Path, case: str, *, verify: bool = False) -> CacheEntry:
+    """Map the arrays of a case; sizes are always checked.
+
+    Args:
+        folder: the domain's cache folder.
+        case: the exam.
+        verify: also check both checksums (reads every byte).
+
+    Raises:
+        InputError: PS-A85 an entry that is missing, damaged or half written.
+    """
+    manifest = read_manifest(folder, case)
+    images, labels = (_map(_array_path(folder, case, kind), manifest.files.get(kind), verify) for kind in ARRAYS)
+    alike = images.shape == labels.shape and images.ndim == 3
+    if not alike or images.dtype != np.dtype(np.float16) or labels.dtype != np.dtype(np.uint8):
+        raise InputError("PS-A85", f"{case}: arrays are not slices ({images.shape}, {labels.shape}): {ADVICE}")
+    return CacheEntry(manifest, images, labels)
+
+
+def entry_bytes(manifest: Manifest) -> int:
+    """Size of both arrays on disk."""
+    return sum(file.bytes for file in manifest.files.values())
+
+
+def _write_array(path: Path, array: NDArray[Any]) -> ArrayFile:
+    with atomic_write(path) as temporary:
+        with temporary.open("wb") as stream:
+            np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
+        return ArrayFile(bytes=temporary.stat().st_size, sha256=file_digest(temporary))
+
+
+def _map(path: Path, expected: ArrayFile | None, verify: bool) -> NDArray[Any]:
+    size = path.stat().st_size if path.is_file() else None
+    if expected is None or size != expected.bytes:
+        wanted = f"{expected.bytes} bytes" if expected else "an entry in the manifest"
+        raise InputError("PS-A85", f"{path.name}: wanted {wanted}, got {size or 'no'} bytes: {ADVICE}")
+    if verify and file_digest(path) != expected.sha256:
+        raise InputError("PS-A85", f"{path.name}: its checksum is not the one it was written with: {ADVICE}")
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError("PS-A85", f"{path.name} is not a numpy array: {ADVICE}") from error
+    return array
+
+
+def _array_path(folder: Path, case: str, kind: str) -> Path:
+    return folder / f"{case}.{kind}.npy"
+
+
+def _manifest_path(folder: Path, case: str) -> Path:
+    return folder / f"{case}.json"
