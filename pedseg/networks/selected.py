@@ -53,17 +53,17 @@ class SelectedNetwork(nn.Module):
             ModelError: PS-A102 a key or a shape is neither's, or only some of the weights are new ones.
         """
         own = self.state_dict()
-        if state_dict.keys() == own.keys():
-            _check_match(state_dict, own)
-            _check_foreign(state_dict, {} if assign else own)
-        else:
-            state_dict = self._selected(state_dict)
+        if faults := _mismatch(state_dict, own):
+            state_dict = self._selected(state_dict, faults)
+        elif not assign:
+            _check_foreign(state_dict, own)
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
 
-    def _selected(self, state_dict: Mapping[str, Any]) -> dict[str, Tensor]:
-        with torch.device("meta"):
+    def _selected(self, state_dict: Mapping[str, Any], own_faults: dict[str, list[str]]) -> dict[str, Tensor]:
+        with torch.device("meta"):  # shapes without memory: the tensors come from the state dict
             trained = _multidomain(self.plan)
-        _check_match(state_dict, trained.state_dict())
+        if faults := _mismatch(state_dict, trained.state_dict()):
+            raise _refusal(min(own_faults, faults, key=_count))
         trained.load_state_dict(state_dict, assign=True)
         return {f"network.{k}": v for k, v in select_domain(trained, self.domain).state_dict().items()}
 
@@ -72,17 +72,24 @@ def _multidomain(plan: Plan) -> MultiDomain:
     return build_network(plan.network, [d.domain for d in plan.domains])
 
 
-def _check_match(state_dict: Mapping[str, Any], wanted: Mapping[str, Tensor]) -> None:
+def _mismatch(state_dict: Mapping[str, Any], wanted: Mapping[str, Tensor]) -> dict[str, list[str]]:
+    """Keys that do not fit, by kind of fault; empty where all fit."""
+    both = [k for k in wanted if k in state_dict]
     faults = {
         "missing": [k for k in wanted if k not in state_dict],
         "unknown": [str(k) for k in state_dict if k not in wanted],
-        "of another shape": [
-            k for k, v in wanted.items() if k in state_dict and getattr(state_dict[k], "shape", None) != v.shape
-        ],
+        "of another shape": [k for k in both if getattr(state_dict[k], "shape", None) != wanted[k].shape],
     }
-    if any(faults.values()):
-        named = "; ".join(f"{len(keys)} {fault} ({_some(keys)})" for fault, keys in faults.items() if keys)
-        raise ModelError("PS-A102", f"weights of this plan's network are needed, got {named}: use its run's model.pt")
+    return {fault: keys for fault, keys in faults.items() if keys}
+
+
+def _count(faults: dict[str, list[str]]) -> int:
+    return sum(map(len, faults.values()))
+
+
+def _refusal(faults: dict[str, list[str]]) -> ModelError:
+    named = "; ".join(f"{len(keys)} {fault} ({_some(keys)})" for fault, keys in faults.items())
+    return ModelError("PS-A102", f"weights of this plan's network are needed, got {named}: use its run's model.pt")
 
 
 def _check_foreign(state_dict: Mapping[str, Any], own: Mapping[str, Tensor]) -> None:
