@@ -1,0 +1,199 @@
+"""From a scene to grey values and labels, one slice at a time.
+
+A slice is small enough to stay in the processor's cache, and each solid is looked at only inside its
+bounding box. Surfaces are painted with the share of the pixel they cover; labels follow pixel centres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pedseg.phantoms.scene import Bone, Fill, Muscle, Scene
+from pedseg.phantoms.solids import FAR_MM, Array, Box, Points, moved_box, smooth_max
+from pedseg.phantoms.texture import grain, septa
+from pedseg.phantoms.warp import Warp
+
+Region = tuple[slice, slice]
+ARTICULAR_RISE_MM = 6.0
+"""Depth inside a bone's articular region at which its cartilage has its full thickness."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A scene set before the grid it is painted on.
+
+    Args:
+        scene: in adult millimetres.
+        tones: brightness of each tissue, fat being about 1.
+        affine: (4, 4) voxel index to adult mm in the limb's frame.
+        shape: voxels along (I, J, K); slices lie across K.
+        warp: this patient's own displacement of the limb.
+    """
+
+    scene: Scene
+    tones: Mapping[str, float]
+    affine: NDArray[np.float64]
+    shape: tuple[int, int, int]
+    warp: Warp
+
+    @property
+    def pixel_mm(self) -> float:
+        """Mean in-plane spacing in adult mm."""
+        return float(np.linalg.norm(self.affine[:3, :2], axis=0).mean())
+
+    def points(self, k: int) -> Points:
+        """Where the pixels of slice k lie in the limb, (I, J) each."""
+        i, j = np.arange(self.shape[0]), np.arange(self.shape[1])
+        moved = self.warp.at_slice(self.shape, k)
+        rows = []
+        for axis in range(3):
+            a, b, c, d = (float(v) for v in self.affine[axis])
+            rows.append(((a * i)[:, None] + (b * j + c * k + d)[None, :]).astype(np.float32) + moved[axis])
+        return rows[0], rows[1], rows[2]
+
+    def region(self, box: Box, k: int) -> Region | None:
+        """Pixels of slice k that a box may touch; None where it touches none."""
+        reach = np.array([[-1.0], [1.0]]) * (self.warp.reach_mm + self.pixel_mm)
+        inverse = np.linalg.inv(self.affine)
+        low, high = moved_box(box + reach, inverse[:3, :3], inverse[:3, 3])
+        if not low[2] <= k <= high[2]:
+            return None
+        (i0, j0), (i1, j1) = np.floor(low[:2]).clip(0), np.minimum(np.ceil(high[:2]) + 1, self.shape[:2])
+        return (slice(int(i0), int(i1)), slice(int(j0), int(j1))) if i0 < i1 and j0 < j1 else None
+
+
+def paint_slice(stage: Stage, k: int) -> tuple[Array, NDArray[np.uint8]]:
+    """Grey values (I, J) without the scanner's doing, and labels (I, J), of slice k."""
+    points = stage.points(k)
+    grey = _paint_skin(stage, points)
+    for part in stage.scene.soft:
+        if region := stage.region(part.box, k):
+            _paint_soft(stage, part, _cut(points, region), grey[region])
+    label = np.zeros(grey.shape, dtype=np.uint8)
+    shapes = _shapes(stage, points, k)
+    for shape in shapes:
+        _paint_cartilage(stage, shape, grey[shape.region])
+    for shape in shapes:
+        _paint_bone(stage, shape, grey[shape.region])
+        if shape.bone.label:
+            label[shape.region][shape.ossified < 0] = shape.bone.label
+    return grey, label
+
+
+def _cut(points: Points, region: Region) -> Points:
+    return points[0][region], points[1][region], points[2][region]
+
+
+def _cover(distance: Array, blur_mm: float) -> Array:
+    """Share of a pixel inside a surface."""
+    return np.asarray((0.5 - distance * (1 / blur_mm)).clip(0, 1))
+
+
+def _blend(grey: Array, share: Array, value: Array | float) -> None:
+    grey += share * (value - grey)
+
+
+def _paint_skin(stage: Stage, points: Points) -> Array:
+    tones, pixel = stage.tones, stage.pixel_mm
+    depth = stage.scene.outline.distance(points)
+    grey = np.full(points[0].shape, tones["air"], dtype=np.float32)
+    _blend(grey, _cover(depth, pixel), tones["skin"])
+    fat = tones["fat"] * (1 + 0.035 * grain(points, (2.0, 2.0, 2.0)) - 0.28 * septa(points, (0.3, 0.2, 1.0), 99))
+    _blend(grey, _cover(depth + stage.scene.skin_mm, pixel), fat)
+    return grey
+
+
+def _paint_soft(stage: Stage, part: Fill | Muscle, points: Points, grey: Array) -> None:
+    local = part.frame.local(points)
+    distance = part.solid.distance(local)
+    if float(distance.min()) > 1:
+        return
+    if isinstance(part, Fill):
+        _blend(grey, _cover(distance, max(stage.pixel_mm, part.blur_mm)), _textured(stage, part, local))
+        return
+    fat, muscle = stage.tones["fat"], stage.tones["muscle"]
+    inside = muscle * (1 + 0.07 * grain(local, (1.0, 1.0, 3.0)))
+    inside += (fat * part.septa - muscle) * septa(local, part.along, part.seed)
+    _blend(grey, _cover(distance + 0.35, stage.pixel_mm), inside)
+
+
+def _textured(stage: Stage, part: Fill, points: Points) -> Array | float:
+    tone = stage.tones[part.tissue]
+    if part.tissue == "fat":
+        return np.asarray(tone * (1 + 0.04 * grain(points) - 0.3 * septa(points, (1.0, 0.2, 0.3), 7)))
+    if part.tissue in {"lung", "synovium", "nerve"}:
+        return np.asarray(tone * (1 + 0.25 * grain(points, (2.0, 2.0, 2.0))))
+    return tone
+
+
+@dataclass(frozen=True, eq=False)
+class _Shape:
+    """A bone's surfaces on part of a slice."""
+
+    bone: Bone
+    region: Region
+    local: Points
+    anlage: Array
+    weight: Array
+    """0..1: how far cartilage covers the bone here."""
+    away: Array
+    """Distance outside the articular region, mm."""
+
+    @property
+    def ossified(self) -> Array:
+        """Distance to the surface of the ossified part."""
+        return np.asarray(self.anlage + self.weight * self.bone.unossified_mm)
+
+
+def _shapes(stage: Stage, points: Points, k: int) -> list[_Shape]:
+    taken = np.full(points[0].shape, FAR_MM, dtype=np.float32)
+    shapes = []
+    for bone in stage.scene.bones:
+        region = stage.region(bone.box, k)
+        if region is None:
+            continue
+        local = bone.frame.local(_cut(points, region))
+        anlage = smooth_max(bone.solid.distance(local), bone.clear_mm - taken[region], 1.0)
+        if float(anlage.min()) > bone.cartilage_mm + 1:
+            continue
+        np.minimum(taken[region], anlage, out=taken[region])
+        away = bone.articular.distance(local)
+        weight = (away * (-1 / ARTICULAR_RISE_MM)).clip(0, 1)
+        shapes.append(_Shape(bone, region, local, anlage, np.sqrt(weight), away))
+    return shapes
+
+
+def _paint_cartilage(stage: Stage, shape: _Shape, grey: Array) -> None:
+    outside = shape.anlage - shape.weight * shape.bone.cartilage_mm
+    share = _cover(outside, stage.pixel_mm) * (shape.weight * 4).clip(0, 1)
+    _blend(grey, share, stage.tones["cartilage"])
+
+
+def _paint_bone(stage: Stage, shape: _Shape, grey: Array) -> None:
+    bone, tones, pixel = shape.bone, stage.tones, stage.pixel_mm
+    depth = shape.ossified
+    _blend(grey, _cover(depth, pixel), tones["cortex"])
+    near, far = bone.cortex_mm
+    cortex = near + (far - near) * (shape.away * 0.04).clip(0, 1)
+    inner = _cover(depth + cortex, pixel)
+    value = np.full_like(depth, tones["marrow"] * bone.marrow)
+    plates = [plate.distance(shape.local) for plate in bone.physes]
+    for height in plates:
+        value += (tones["epiphysis"] - tones["marrow"]) * bone.marrow * (0.5 - height * 0.25).clip(0, 1)
+    value *= 1 + 0.075 * grain(shape.local, (1.0, 1.0, 2.0))
+    _blend(grey, inner, value)
+    for height in plates:
+        _paint_physis(stage, bone, height, _cover(depth + 0.3, pixel), grey)
+
+
+def _paint_physis(stage: Stage, bone: Bone, height: Array, inside: Array, grey: Array) -> None:
+    pixel, half = stage.pixel_mm, bone.physis_mm / 2
+    closing = 0.55 if bone.physis_mm == 0 else 0.85
+    edge = _cover(np.abs(height) - half - 0.45, pixel)
+    _blend(grey, inside * edge * closing, stage.tones["cortex"])
+    if bone.physis_mm > 0:
+        _blend(grey, inside * _cover(np.abs(height) - half, pixel), stage.tones["physis"])
