@@ -25,9 +25,10 @@ def confusion(prediction: NDArray[Any], reference: NDArray[Any], n_classes: int)
     counts = np.zeros(n_classes * n_classes, dtype=np.int64)
     a, b = _alike_flat(prediction, reference)
     for start in range(0, a.size, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        pairs = a[part].astype(np.int64) * n_classes + b[part]
-        counts += np.bincount(pairs, minlength=counts.size)
+        p, q = a[start : start + _CHUNK], b[start : start + _CHUNK]
+        at = np.flatnonzero((p != 0) | (q != 0))
+        counts += np.bincount(p[at].astype(np.int64) * n_classes + q[at], minlength=counts.size)
+    counts[0] += a.size - counts.sum()
     return counts.reshape(n_classes, n_classes)
 
 
@@ -49,7 +50,6 @@ def dice_of(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _alike_flat(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Both as (n,), in one order, without copies where the memory orders allow."""
-    if a.flags.f_contiguous and b.flags.f_contiguous:
-        return a.ravel(order="F"), b.ravel(order="F")
-    return a.ravel(), b.ravel()
+    """Both as (n,) in the memory order of the first, so that at least that one need not be copied."""
+    order = sorted(range(a.ndim), key=lambda axis: -abs(a.strides[axis]))
+    return a.transpose(order).ravel(), b.transpose(order).ravel()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pedseg.volumes.resample import UP_GAIN, Operator, down_area, down_cubic, up
+from pedseg.volumes.resample import UP_GAIN, Operator, down_area, down_cubic, resample, up
 from pedseg.volumes.slice_grid import SliceGrid, choose_slice_axis, plan_slices
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "iter_windows",
     "labels_to_windows",
     "plan_slices",
+    "stack_to_windows",
     "to_windows",
     "windows_to_onehot",
 ]
@@ -52,8 +53,9 @@ class Restored:
         """Probability of one label in a box of the exam's grid; made only there, so memory stays small."""
         index = [_turned(box[axis], *of) for axis, of in zip(self.grid.axes, self.grid.turns, strict=True)]
         rows, columns = (up(pair) for pair in self.grid.pairs)
-        low = self.stack[index[0], label].astype(np.float32)
-        return _to_source_order(rows[index[1]] @ low @ columns[index[2]].T, self.grid)
+        rows, columns = rows.outputs(index[1]), columns.outputs(index[2])
+        values = [resample(low.astype(np.float32), rows, columns) for low in self.stack[index[0], label]]
+        return _to_source_order(np.stack(values), self.grid)
 
 
 def iter_windows(array: NDArray[Any], grid: SliceGrid) -> Iterator[Floats]:
@@ -63,8 +65,7 @@ def iter_windows(array: NDArray[Any], grid: SliceGrid) -> Iterator[Floats]:
     air = np.float32(array.min())
     for image in _oriented(array, grid):
         low = np.full(grid.size, air, dtype=np.float32)
-        values = rows @ np.ascontiguousarray(image, dtype=np.float32) @ columns.T
-        low[inside] = values[inside]
+        low[inside] = resample(np.ascontiguousarray(image, dtype=np.float32), rows, columns)[inside]
         yield _cut(low, grid)
 
 
@@ -83,7 +84,9 @@ def iter_onehot(labels: NDArray[Any], grid: SliceGrid, n_classes: int) -> Iterat
         values = np.ascontiguousarray(image)
         low = np.zeros((n_classes, *grid.size), dtype=np.float32)
         for label in range(1, n_classes):
-            low[label] = _boxed_product(values == label, rows, columns)
+            mask = values == label
+            if mask.any():
+                low[label] = resample(mask.astype(np.float32), rows, columns)
         low[0] = 1 - low[1:].sum(axis=0)
         yield _cut(low, grid)
 
@@ -99,6 +102,11 @@ def windows_to_onehot(windows: NDArray[Any], n_classes: int) -> Iterator[Floats]
     classes = np.arange(n_classes)[:, None, None]
     for tiles in windows:
         yield (tiles[:, None] == classes).astype(np.float32)
+
+
+def stack_to_windows(stack: NDArray[Any], grid: SliceGrid) -> NDArray[Any]:
+    """(N, rows, columns) on the target stack -> (N, T, W, W)."""
+    return np.stack([_cut(image, grid) for image in stack])
 
 
 def from_windows(windows: Iterable[NDArray[Any]], grid: SliceGrid) -> Restored:
@@ -119,7 +127,7 @@ def from_windows(windows: Iterable[NDArray[Any]], grid: SliceGrid) -> Restored:
     for count, tiles in enumerate(windows, start=1):
         low = _blend(np.asarray(tiles, dtype=np.float32), grid, weights)
         if labels is None or stack is None:
-            labels = np.zeros((grid.n_slices, len(rows), len(columns)), dtype=np.uint8)
+            labels = np.zeros((grid.n_slices, rows.n_outputs, columns.n_outputs), dtype=np.uint8)
             stack = np.empty((grid.n_slices, *low.shape), dtype=np.float16)
         stack[count - 1] = low
         labels[count - 1] = _most_probable(low, rows, columns)
@@ -162,15 +170,6 @@ def _collect(tiles: Iterable[NDArray[Any]], grid: SliceGrid, dtype: type) -> NDA
     return out
 
 
-def _boxed_product(mask: NDArray[np.bool_], rows: Operator, columns: Operator) -> Floats | float:
-    """Both operators on a mask, worked out inside the mask's box only; 0 for an empty mask."""
-    r, c = _span(mask, 0), _span(mask, 1)
-    if r.start == r.stop:
-        return 0.0
-    product: Floats = rows[:, r] @ mask[r, c].astype(np.float32) @ columns[:, c].T
-    return product
-
-
 def _span(hits: NDArray[Any], axis: int) -> slice:
     """From the first to the last index along an axis that holds a hit; empty without any."""
     at = np.flatnonzero(hits.any(axis=1 - axis))
@@ -207,7 +206,7 @@ def _most_probable(low: Floats, rows: Operator, columns: Operator) -> Labels:
     A label can only win where it reaches 1/C, and sharpening gains at most UP_GAIN an axis: beyond the
     reach of pixels of 1 / (C UP_GAIN^2) it need not be worked out.
     """
-    labels = np.zeros((len(rows), len(columns)), dtype=np.uint8)
+    labels = np.zeros((rows.n_outputs, columns.n_outputs), dtype=np.uint8)
     floor = 0.99 / (len(low) * UP_GAIN**2)
     boxes = {label: _reach(low[label] >= floor, rows, columns) for label in range(1, len(low))}
     boxes = {label: (r, c) for label, (r, c) in boxes.items() if r.start < r.stop}
@@ -215,9 +214,9 @@ def _most_probable(low: Floats, rows: Operator, columns: Operator) -> Labels:
         return labels
     r0, c0 = (min(box[axis].start for box in boxes.values()) for axis in (0, 1))
     r1, c1 = (max(box[axis].stop for box in boxes.values()) for axis in (0, 1))
-    best = rows[r0:r1] @ low[0] @ columns[c0:c1].T
+    best = resample(low[0], rows.outputs(slice(r0, r1)), columns.outputs(slice(c0, c1)))
     for label, (r, c) in boxes.items():
-        value = rows[r] @ low[label] @ columns[c].T
+        value = resample(low[label], rows.outputs(r), columns.outputs(c))
         held = best[r.start - r0 : r.stop - r0, c.start - c0 : c.stop - c0]
         won = value > held
         held[won] = value[won]
@@ -227,5 +226,4 @@ def _most_probable(low: Floats, rows: Operator, columns: Operator) -> Labels:
 
 def _reach(hits: NDArray[np.bool_], rows: Operator, columns: Operator) -> tuple[slice, slice]:
     """Rows and columns of the source that the hit pixels' box has a say in."""
-    r, c = _span(hits, 0), _span(hits, 1)
-    return _span(rows[:, r] != 0, 0), _span(columns[:, c] != 0, 0)
+    return rows.reach(_span(hits, 0)), columns.reach(_span(hits, 1))
