@@ -17,7 +17,7 @@ from typing import Any
 
 from pedseg.errors import OutputError, UsageError
 
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 ENVIRONMENT = "PEDSEG_WORKSPACE"
 
 

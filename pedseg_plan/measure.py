@@ -18,6 +18,7 @@ from pedseg.storage.cases import Case, onto_grid, read_exam, read_labels, remap_
 from pedseg.volumes import Volume
 from pedseg.volumes.geometry import PLANES
 from pedseg.volumes.intensity import ROBUST
+from pedseg.volumes.nifti import check_image
 from pedseg.volumes.slice_grid import choose_slice_axis
 
 MAX_COMPONENTS = 20
@@ -53,7 +54,7 @@ def measure(case: Case, domain: Domain) -> Measured:
     faults: list[PedsegError] = []
     image = _attempt(faults, read_exam, case)
     labels = _attempt(faults, read_labels, case)
-    grey = _attempt(faults, _checked_histogram, image.array, case.name) if image else None
+    grey = _attempt(faults, _checked_histogram, image) if image else None
     array = _attempt(faults, remap_labels, labels.array, domain, case.name) if labels else None
     if image and labels:
         # The grids are held against each other even where the label values are refused.
@@ -170,15 +171,12 @@ def _attempt(faults: list[PedsegError], function: Callable[P, T], *args: P.args,
         return None
 
 
-def _checked_histogram(array: NDArray[Any], where: str) -> Histogram:
-    if array.dtype.kind == "f":
-        bad = array.size - int(np.count_nonzero(np.isfinite(array)))
-        if bad:
-            raise InputError("PS-A66", f"{where}: {bad} voxels are NaN or infinite: export the image again")
-    grey = histogram(array)
+def _checked_histogram(image: Volume) -> Histogram:
+    check_image(image)
+    grey = histogram(image.array)
     low, high = (_percentile(grey, q) for q in ROBUST)
     if not low < high:
-        raise InputError("PS-A65", f"{where}: the image is constant: export it again or leave it out")
+        raise InputError("PS-A65", f"the image is constant ({low:g}) but for a few voxels: export it again")
     return grey
 
 

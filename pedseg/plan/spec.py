@@ -190,6 +190,12 @@ class Plan(Frozen):
         return digest_of(_without_reasons(self.model_dump(mode="json", by_alias=True)))
 
     @property
+    def resume_digest(self) -> str:
+        """sha256 of what a checkpoint depends on: everything but how long to train and which exams are folded."""
+        values = self.model_dump(mode="json", by_alias=True, exclude={"folds": True, "schedule": {"epochs"}})
+        return digest_of(_without_reasons(values))
+
+    @property
     def share(self) -> int:
         """Slices of each domain in a batch: floor(batch / K), at least 2 (METHODS, section 4)."""
         if self.network.scheme == "individual":

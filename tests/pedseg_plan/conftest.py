@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from zlib import crc32
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+SHAPE = (24, 20, 12)
+SAGITTAL = np.array([[0.0, 0, 1.2, -5], [0.5, 0, 0, 3], [0, 0.5, 0, 8], [0, 0, 0, 1]])
+"""I to the front, J up, K to the right, slices 1.2 mm apart: acquired sagittal."""
+
+WriteCase = Callable[..., Path]
+
+
+def boxes(n_structures: int) -> np.ndarray:
+    """(24, 20, 12) labels: one box a structure, side by side along I, 4 x 6 x 8 voxels each."""
+    labels = np.zeros(SHAPE, np.uint8)
+    for k in range(n_structures):
+        labels[2 + 5 * k : 6 + 5 * k, 4:10, 2:10] = k + 1
+    return labels
+
+
+@pytest.fixture
+def write_case() -> WriteCase:
+    """Write one exam; what is not given is noise with boxes, sagittal slices."""
+
+    def write(
+        folder: Path,
+        n_structures: int = 3,
+        *,
+        seed: int | None = None,
+        image: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        affine: np.ndarray = SAGITTAL,
+        label_affine: np.ndarray | None = None,
+    ) -> Path:
+        labels = boxes(n_structures) if labels is None else labels
+        if image is None:
+            rng = np.random.default_rng(crc32(f"{folder.parent.name}/{folder.name}".encode()) if seed is None else seed)
+            image = rng.integers(0, 400, labels.shape).astype(np.int16)
+            image[labels > 0] += 500
+        folder.mkdir(parents=True, exist_ok=True)
+        nib.save(nib.Nifti1Image(image, affine), folder / "image.nii.gz")
+        nib.save(nib.Nifti1Image(labels, affine if label_affine is None else label_affine), folder / "labels.nii.gz")
+        return folder
+
+    return write

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pedseg.errors import UsageError
+from pedseg.plan.fingerprint import ExamFacts
+from pedseg.plan.preset import load_preset
+from pedseg_plan.rules import (
+    batch_why,
+    folds_rule,
+    network_rule,
+    objective_rule,
+    plane_rule,
+    precision_rule,
+    spacing_rule,
+    trained_on_validation,
+)
+
+GREY = {"mean": 1, "std": 1, "p00_5": 0, "p50": 1, "p99_5": 2}
+DEFAULT = load_preset("default")
+
+
+def exam(plane: str | None = "axial", size_mm: float = 160.0, **changes: Any) -> ExamFacts:
+    """320 x 200 x 90 voxels sliced along the last axis; `size_mm` along the first."""
+    values = {
+        "patient": "anna",
+        "side": "",
+        "source": "s",
+        "content": "c",
+        "shape": (320, 200, 90),
+        "spacing_mm": (size_mm / 320, 0.5, 2),
+        "slice_axis": 2 if plane else None,
+        "plane": plane,
+        "axis_for": {"axial": 2, "coronal": 2, "sagittal": 2},
+        "slices_with_bone": (5, 5, 60),
+        "gaps": (0, 0, 0),
+        "gap_runs": (0, 0, 0),
+        "inside": GREY,
+        "outside": GREY,
+        "structures": {},
+        "missing": (),
+        **changes,
+    }
+    return ExamFacts.model_validate(values)
+
+
+def named(*exams: ExamFacts) -> dict[str, ExamFacts]:
+    return {f"c{i}": e for i, e in enumerate(exams)}
+
+
+def alone(n: int) -> dict[str, str]:
+    return {f"c{i}": f"p{i}" for i in range(n)}
+
+
+def test_the_plane_is_the_majoritys():
+    chosen = plane_rule(named(exam("sagittal"), exam("sagittal"), exam("axial"), exam(None)))
+    assert chosen.value == "sagittal"
+    assert chosen.why == "acquired plane of 2 of 4 exams"
+
+
+@pytest.mark.parametrize("planes", [("sagittal", "coronal"), (None, None), ("sagittal", "axial")])
+def test_without_a_majority_the_plane_is_axial(planes):
+    assert plane_rule(named(*map(exam, planes))).value == "axial"
+
+
+def test_the_window_holds_the_field_of_view_of_the_95th_percentile():
+    """21 exams of 100, 101, ... 120 mm: the 95th percentile is 119 mm; 119 / 256 = 0.46484375, up to 0.4649."""
+    exams = named(*(exam(size_mm=100.0 + i) for i in range(21)))
+    chosen = spacing_rule(exams, "axial", 256)
+    assert chosen.value == 0.4649
+    assert "119.0 mm, over 256 pixels" in chosen.why
+    # 120 mm are 258.1 pixels: one more than the outer halves of 256 + 1 reach.
+    assert "; 1 wider: overlapping windows" in chosen.why
+
+
+def test_the_in_plane_field_is_that_of_the_slicing_axis():
+    tall = exam(axis_for={"axial": 2, "coronal": 1, "sagittal": 0}, size_mm=64.0)
+    assert spacing_rule(named(tall), "axial", 256).value == 0.3907  # 100 mm
+    assert spacing_rule(named(tall), "sagittal", 256).value == 0.7032  # 180 mm
+    assert spacing_rule(named(tall), "sagittal", 128).value == 1.4063
+
+
+def test_an_exam_of_just_the_window_keeps_its_spacing():
+    square = exam(shape=(256, 200, 90), spacing_mm=(0.625, 0.5, 2))
+    assert spacing_rule(named(square), "axial", 256).value == 0.625
+
+
+def test_network_of_the_preset_or_asked_for():
+    assert network_rule(DEFAULT, None, None).value == DEFAULT.network
+    other = network_rule(load_preset("demo"), "unet", "individual")
+    assert (other.value.name, other.value.decoder, other.value.scheme) == ("unet", "transposed", "individual")
+    assert other.value.channels == load_preset("demo").network.channels
+    assert "asked for" in other.why
+    # Asking for what the preset says keeps its decoder.
+    assert network_rule(load_preset("miccai2021"), "unet", "dsl").value == load_preset("miccai2021").network
+    with pytest.raises(UsageError, match=r"PS-A96: options: name: "):
+        network_rule(DEFAULT, "vnet", None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "scheme", "n", "name", "weight"),
+    [
+        (None, "dsl", 3, "msc", 0.5),
+        ("ssc", "dsl", 3, "ssc", 0.1),
+        ("ce", "dsl", 3, "ce", 0),
+        (None, "dsl", 1, "ce", 0),
+        ("msc", "individual", 3, "ce", 0),
+    ],
+)
+def test_objective(asked, scheme, n, name, weight):
+    chosen = objective_rule(DEFAULT, asked, scheme, n).value
+    assert (chosen.name, chosen.contrastive_weight) == (name, weight)
+
+
+def test_a_switched_off_objective_says_so():
+    alone = objective_rule(DEFAULT, None, "dsl", 1).why
+    assert alone == "msc is switched off: there is one domain, nothing to contrast"
+    assert "the scheme is individual" in objective_rule(DEFAULT, "ssc", "individual", 2).why
+
+
+def test_the_batch_says_what_it_becomes():
+    assert batch_why(6, 3, 20, "dsl") == "20 over 3 domains: 6 slices each, so 18 in a batch"
+    assert batch_why(20, 3, 20, "individual").startswith("every network is trained alone: 20 slices")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "flags", "value"),
+    [
+        ("auto", {"avx512_bf16"}, "bfloat16"),
+        ("auto", {"avx512f"}, "float32"),
+        ("float32", {"avx512_bf16"}, "float32"),
+        ("bfloat16", set(), "bfloat16"),
+    ],
+)
+def test_precision(wanted, flags, value):
+    assert precision_rule(wanted, frozenset(flags)).value == value
+
+
+def test_folds():
+    assert len(folds_rule({"a": alone(20), "b": alone(25)}, None).value) == 20
+    assert len(folds_rule({"a": alone(21), "b": alone(25)}, None).value) == 5
+    assert len(folds_rule({"a": alone(21)}, "loo").value) == 21
+    assert len(folds_rule({"a": alone(9)}, "3").value) == 3
+    for wrong in ("1", "0", "-2", "many", "2.5"):
+        with pytest.raises(UsageError, match="PS-A120: --folds"):
+            folds_rule({"a": alone(9)}, wrong)
+    with pytest.raises(UsageError, match="PS-A89"):
+        folds_rule({"a": alone(9)}, "10")
+
+
+def test_domains_that_validate_on_training_exams_are_known():
+    assert trained_on_validation(folds_rule({"a": alone(3), "b": alone(4)}, None).value) == ()
+    assert trained_on_validation(folds_rule({"a": alone(3), "b": alone(2), "c": alone(1)}, None).value) == ("b", "c")

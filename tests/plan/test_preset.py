@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from pedseg.errors import UsageError
+from pedseg.plan.preset import Preset, load_preset, preset_names
+
+
+def test_every_preset_loads():
+    assert set(preset_names()) >= {"default", "demo", "media2023", "miccai2021"}
+    for name in preset_names():
+        assert load_preset(name).network.channels[0] > 0
+
+
+def test_media2023_holds_the_papers_numbers():
+    """B table 1 and section 3.3 (METHODS, section 6)."""
+    p = load_preset("media2023")
+    assert (p.network.name, p.network.decoder) == ("att_unet", "upsample")
+    assert (p.learning_rate, p.batch, p.epochs) == (5e-4, 18, 6)
+    objective = p.objective
+    assert (objective.name, objective.contrastive_weight, objective.temperature) == ("msc", 0.5, 0.1)
+    assert objective.pooling == "average"
+    assert p.objective_named("ssc").contrastive_weight == 0.1
+    change = p.augmentation
+    assert (change.rotation_deg, change.shift_fraction, change.scale_fraction, change.flips) == (22.5, 0.1, 0, True)
+    assert p.normalisation.clip_percentiles is None
+    assert p.prediction.postprocess_grid == "slices"
+    assert p.precision == "float32"
+
+
+def test_miccai2021_holds_the_papers_numbers():
+    """A section 3.2 (METHODS, section 6)."""
+    p = load_preset("miccai2021")
+    assert (p.network.name, p.network.decoder) == ("unet", "transposed")
+    assert (p.learning_rate, p.batch, p.epochs) == (1e-4, 32, 30)
+    assert (p.objective.name, p.objective.contrastive_weight, p.objective.pooling) == ("ssc", 0.1, "max")
+    assert (p.augmentation.rotation_deg, p.augmentation.shift_fraction, p.augmentation.flips) == (45, 0.25, True)
+    assert p.normalisation.clip_percentiles is None
+    assert p.prediction.postprocess_grid == "slices"
+
+
+def test_the_default_is_media2023_with_the_products_ends():
+    ours, paper = load_preset("default"), load_preset("media2023")
+    for field in ("network", "objective", "alternatives", "augmentation", "window", "learning_rate", "batch", "epochs"):
+        assert getattr(ours, field) == getattr(paper, field)
+    assert ours.normalisation.clip_percentiles == (0.05, 99.95)
+    assert ours.prediction.postprocess_grid == "exam"
+
+
+def test_objectives_by_name():
+    a = load_preset("miccai2021")
+    assert a.objective_named("ssc") == a.objective
+    assert a.objective_named("ce").name == "ce"
+    with pytest.raises(UsageError, match="PS-A120: the preset has no figures for objective 'msc'"):
+        a.objective_named("msc")
+
+
+def test_an_unknown_preset_gets_the_nearest():
+    with pytest.raises(UsageError, match="PS-A129: unknown preset 'media203'; did you mean 'media2023'"):
+        load_preset("media203")
+    with pytest.raises(UsageError, match="PS-A129"):
+        load_preset("../default")
+
+
+def test_a_preset_is_closed_and_explains_every_number():
+    values = load_preset("demo").model_dump()
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Preset.model_validate({**values, "lr": 1})
+    with pytest.raises(ValidationError, match="why must explain"):
+        Preset.model_validate({**values, "why": {"network": "so"}})

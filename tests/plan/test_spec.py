@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from pedseg.domains import load_domains
+from pedseg.plan import DomainPlan, NetworkSpec, NormalisationSpec, ObjectiveSpec, Plan, ScheduleSpec, cache_digest
+
+
+def part(name: str = "ankle", **changes: object) -> DomainPlan:
+    (domain,) = load_domains([name])
+    return DomainPlan.model_validate({"domain": domain, "plane": "axial", "spacing_mm": 0.5, **changes})
+
+
+def plan(*names: str, **changes: object) -> Plan:
+    return Plan.model_validate({"domains": tuple(part(n) for n in names), **changes})
+
+
+@pytest.mark.parametrize(("name", "decoder"), [("unet", "transposed"), ("att_unet", "upsample")])
+def test_a_network_name_means_its_decoder(name, decoder):
+    assert NetworkSpec(name=name).decoder == decoder
+    assert NetworkSpec(name=name, decoder="transposed").decoder == "transposed"
+
+
+@pytest.mark.parametrize("channels", [(32, 64, 128, 256), (32, 64, 128, 256, 511), (0, 64, 128, 256, 512)])
+def test_channels_are_five_even_numbers(channels):
+    with pytest.raises(ValidationError):
+        NetworkSpec(channels=channels)
+
+
+@pytest.mark.parametrize(
+    ("batch", "names", "scheme", "share"),
+    [
+        (18, ("ankle", "knee", "shoulder"), "dsl", 6),
+        (20, ("ankle", "knee", "shoulder"), "dsl", 6),
+        (3, ("ankle", "knee"), "dsl", 2),
+        (18, ("ankle", "knee", "shoulder"), "individual", 18),
+        (1, ("ankle",), "dsl", 2),
+    ],
+)
+def test_every_domain_gets_an_equal_share_of_at_least_two(batch, names, scheme, share):
+    made = plan(
+        *names, network={"scheme": scheme}, objective=ObjectiveSpec(name="ce"), schedule=ScheduleSpec(batch=batch)
+    )
+    assert made.share == share
+
+
+def test_contrast_needs_domains_that_share_a_network():
+    with pytest.raises(ValidationError, match="use ce"):
+        plan("ankle")
+    with pytest.raises(ValidationError, match="use ce"):
+        plan("ankle", "knee", network={"scheme": "individual"})
+    assert plan("ankle", objective={"name": "ce"}).objective.name == "ce"
+
+
+def test_domains_differ_and_share_one_window():
+    with pytest.raises(ValidationError, match="domains must differ"):
+        plan("ankle", "ankle")
+    with pytest.raises(ValidationError, match="one window"):
+        Plan(domains=(part("ankle"), part("knee", window=128)))
+
+
+@pytest.mark.parametrize("wrong", [{"spacing_mm": 0}, {"window": 100}, {"plane": "oblique"}, {"spacng": 1}])
+def test_wrong_decisions_do_not_come_to_be(wrong):
+    with pytest.raises(ValidationError):
+        part("ankle", **wrong)
+
+
+def test_digest_covers_decisions_and_not_their_reasons():
+    base = plan("ankle", "knee")
+    assert base.model_copy(update={"why": {"batch": "because"}}).digest == base.digest
+    explained = tuple(d.model_copy(update={"why": {"plane": "so"}}) for d in base.domains)
+    assert base.model_copy(update={"domains": explained}).digest == base.digest
+    assert base.model_copy(update={"schedule": ScheduleSpec(epochs=7)}).digest != base.digest
+
+
+def test_cache_digest_covers_what_the_cache_depends_on():
+    base = part("ankle")
+    assert cache_digest(part("ankle", cases={"a": "a"}, source="x", why={"plane": "so"})) == cache_digest(base)
+    assert cache_digest(part("ankle", spacing_mm=0.6)) != cache_digest(base)
+    assert cache_digest(part("ankle", normalisation=NormalisationSpec(clip_percentiles=None))) != cache_digest(base)

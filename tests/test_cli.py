@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import time
+
+import pytest
+
+from pedseg import __version__
+from pedseg.cli import make_parser, positive, progress_hidden, run
+from pedseg.errors import GeometryError
+
+PARSER = make_parser("pedseg_test", "A test.")
+
+
+def outcome(job, *flags: str) -> int:
+    return run(job, PARSER, list(flags))
+
+
+def test_a_job_without_a_code_is_done():
+    assert outcome(lambda _: None) == 0
+    assert outcome(lambda _: 7) == 7
+
+
+def test_a_refusal_is_one_line_and_its_exit_code(capsys):
+    def job(flags: argparse.Namespace) -> None:
+        raise GeometryError("PS-A36", "wanted 16 slices, got 15")
+
+    assert outcome(job) == 4
+    out = capsys.readouterr()
+    assert out.err == "pedseg_test: PS-A36: wanted 16 slices, got 15\n"
+    assert out.out == ""
+
+
+def test_debug_shows_where(capsys):
+    def job(flags: argparse.Namespace) -> None:
+        raise GeometryError("PS-A36", "x")
+
+    assert outcome(job, "--debug") == 4
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys):
+    def job(flags: argparse.Namespace) -> None:
+        raise GeometryError("PS-A36", "name \x1b[2J\nsecond line")
+
+    outcome(job)
+    assert capsys.readouterr().err == "pedseg_test: PS-A36: name \\x1b[2J\nsecond line\n"
+
+
+def test_a_bug_is_not_hidden():
+    def job(flags: argparse.Namespace) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        outcome(job)
+
+
+def test_interruption_and_termination(capsys):
+    def interrupted(flags: argparse.Namespace) -> None:
+        raise KeyboardInterrupt
+
+    def terminated(flags: argparse.Namespace) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    assert outcome(interrupted) == 130
+    assert "interrupted" in capsys.readouterr().err
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stop:
+        outcome(terminated)
+    assert stop.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_log_levels(capsys):
+    def job(flags: argparse.Namespace) -> None:
+        log = logging.getLogger("pedseg.some")
+        log.debug("detail")
+        log.info("said")
+        log.warning("careful")
+
+    outcome(job)
+    out = capsys.readouterr()
+    assert (out.out, out.err) == ("said\n", "warning: careful\n")
+    outcome(job, "-v")
+    assert capsys.readouterr().out == "detail\nsaid\n"
+    outcome(job, "-q")
+    out = capsys.readouterr()
+    assert (out.out, out.err) == ("", "warning: careful\n")
+    assert progress_hidden() is True
+
+
+def test_the_workspace_is_none_where_not_given():
+    seen = []
+    outcome(lambda flags: seen.append(flags.workspace))
+    outcome(lambda flags: seen.append(flags.workspace), "-w", "here")
+    assert [str(w) for w in seen] == ["None", "here"]
+
+
+def test_version_and_disclaimer(capsys):
+    with pytest.raises(SystemExit):
+        outcome(lambda _: None, "--version")
+    assert capsys.readouterr().out == f"pedseg {__version__}\n"
+    assert "Research only" in PARSER.format_help()
+
+
+def test_positive():
+    assert positive("3") == 3
+    for wrong in ("0", "-1"):
+        with pytest.raises(argparse.ArgumentTypeError, match="at least 1"):
+            positive(wrong)

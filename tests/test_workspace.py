@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from pedseg.errors import OutputError, UsageError
+from pedseg.workspace import (
+    Workspace,
+    atomic_folder,
+    atomic_write,
+    checked_name,
+    digest_of,
+    file_digest,
+    output_error,
+    write_json,
+    write_text,
+)
+
+
+def write_half(path: Path) -> None:
+    path.write_text("half")
+    raise ZeroDivisionError
+
+
+def test_where_a_workspace_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("PEDSEG_WORKSPACE", raising=False)
+    assert Workspace.find() == Workspace(Path("pedseg_workspace"))
+    monkeypatch.setenv("PEDSEG_WORKSPACE", "/there")
+    assert Workspace.find() == Workspace(Path("/there"))
+    assert Workspace.find("here") == Workspace(Path("here"))
+
+
+def test_where_files_are():
+    space = Workspace(Path("/w"))
+    assert space.raw("ankle") == Path("/w/raw/ankle")
+    assert space.plan("one").domain("ankle") == Path("/w/plans/one/ankle.json")
+    assert space.plan("one").fingerprint == Path("/w/plans/one/fingerprint.json")
+    assert space.cache("one", "ankle") == Path("/w/cache/one/ankle")
+    assert space.fold("one", "r", "0") == Path("/w/runs/one/r/fold_0")
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a b", "-a", ".a", "a\n", "a" * 65, "ä"])
+def test_names_that_are_no_file_names(name: str):
+    with pytest.raises(UsageError, match="PS-A99"):
+        checked_name(name)
+
+
+@pytest.mark.parametrize("name", ["a", "A.b_c-1", "0", "a" * 64])
+def test_names_that_are(name: str):
+    assert checked_name(name) == name
+
+
+def test_a_write_is_whole_or_not_at_all(tmp_path: Path):
+    path = tmp_path / "deep" / "file.txt"
+    write_text(path, "first")
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as temporary:
+        write_half(temporary)
+    assert path.read_text() == "first"
+    assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_a_written_file_has_the_users_permissions(tmp_path: Path):
+    previous = os.umask(0o027)
+    try:
+        write_text(tmp_path / "file", "x")
+    finally:
+        os.umask(previous)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+
+def test_a_folder_is_whole_or_not_at_all(tmp_path: Path):
+    path = tmp_path / "run"
+    with pytest.raises(ZeroDivisionError), atomic_folder(path) as temporary:
+        write_half(temporary / "a")
+    assert list(tmp_path.iterdir()) == []
+    with atomic_folder(path) as temporary:
+        (temporary / "a").write_text("whole")
+    with pytest.raises(OutputError, match="PS-A104: run exists"), atomic_folder(path):
+        pass
+    with atomic_folder(path, overwrite=True) as temporary:
+        (temporary / "b").write_text("new")
+    assert [p.name for p in path.iterdir()] == ["b"]
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_the_system_refuses_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match=r"PS-A105: cannot write below \("):
+        write_text(tmp_path / "file" / "below", "x")
+    assert output_error(OSError(errno.ENOSPC, "full"), tmp_path / "x").code == "PS-A106"
+    assert output_error(OSError(errno.EACCES, "no"), tmp_path / "x").code == "PS-A105"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_has_its_own_code():
+    with pytest.raises(OSError) as full, open("/dev/full", "wb", buffering=0) as stream:  # noqa: PTH123, PT011
+        stream.write(b"x")
+    assert output_error(full.value, Path("x")).code == "PS-A106"
+
+
+def test_json_is_readable_and_holds_numbers_only(tmp_path: Path):
+    write_json(tmp_path / "a.json", {"name": "Künstler", "n": [1]})
+    text = (tmp_path / "a.json").read_text("utf-8")
+    assert "Künstler" in text
+    assert text.endswith("}\n")
+    assert json.loads(text) == {"name": "Künstler", "n": [1]}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "b.json", float("nan"))
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_digests(tmp_path: Path):
+    """sha256 of b'{"a":1,"b":[2]}' and of b"abc" (FIPS 180-2, B.1)."""
+    import hashlib
+
+    assert digest_of({"b": [2], "a": 1}) == hashlib.sha256(b'{"a":1,"b":[2]}').hexdigest()
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert file_digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
