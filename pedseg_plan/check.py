@@ -84,7 +84,7 @@ def _components(facts: ExamFacts) -> list[tuple[str, str, str]]:
     found = []
     for name, part in facts.structures.items():
         if part.n_components > 1:
-            shown = ", ".join(f"{v:.4g}" for v in part.components_mm3[:SHOWN_COMPONENTS])
+            shown = ", ".join(f"{v:.0f}" if v >= 10 else f"{v:.1f}" for v in part.components_mm3[:SHOWN_COMPONENTS])
             more = ", ..." if part.n_components > SHOWN_COMPONENTS else ""
             what = f"{name} has {part.n_components} components ({shown}{more} mm3)"
             found.append(("PS-W75", what, "erase specks; leave real parts"))

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pedseg.domains import Domain
 from pedseg.errors import InputError, PedsegError
 from pedseg.plan.fingerprint import ExamFacts, Intensity, StructureFacts
-from pedseg.storage.cases import Case, onto_grid, read_exam, read_labels, remap_labels, source_digest
+from pedseg.storage.cases import Case, read_exam, read_labels, source_digest
+from pedseg.storage.labels import onto_grid, remap_labels
 from pedseg.volumes import Volume
 from pedseg.volumes.geometry import PLANES
 from pedseg.volumes.intensity import ROBUST
@@ -22,6 +23,8 @@ from pedseg.volumes.nifti import check_image
 from pedseg.volumes.slice_grid import choose_slice_axis
 
 MAX_COMPONENTS = 20
+SIDES = {"L": "left", "R": "right"}
+"""DICOM's laterality in words."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -144,7 +147,7 @@ def _facts(case: Case, domain: Domain, image: Volume, labels: NDArray[np.uint8],
     return ExamFacts.model_validate(
         {
             "patient": case.patient,
-            "side": case.side,
+            "side": case.side or SIDES.get(str(image.facts.get("laterality", "")), ""),
             "source": source_digest(case),
             "content": _content(grey, image.shape),
             "shape": image.shape,

@@ -88,9 +88,9 @@ def _labels_digest(domain: Domain) -> str:
 def _remembered(case: Case, domain: Domain, known: Fingerprint | None) -> Measured | None:
     before = known.domains.get(domain.name) if known else None
     facts = before.exams.get(case.name) if before else None
-    if before is None or facts is None or before.labels != _labels_digest(domain):
+    if before is None or facts is None:
         return None
-    if (facts.source, facts.patient, facts.side) != (source_digest(case), case.patient, case.side):
+    if before.labels != _labels_digest(domain) or facts.source != source_digest(case):
         return None
     return Measured(domain.name, case.name, facts, ())
 
