@@ -68,17 +68,21 @@ def discover(path: str | Path, *, skip_unreadable: bool = False, any_modality: b
 
 def _frames_of(path: Path, name: str, classes: frozenset[str], skipped: Counter[str]) -> tuple[Frame, ...]:
     """The images of one file; none, and one more in `skipped`, where it holds none of ours."""
+    if path.name.upper() == "DICOMDIR":
+        skipped["DICOMDIR"] += 1  # it lists files, also outside the folder: we look for ourselves
+        return ()
     try:
         header = read_header(path)
     except NotDicomError:
         skipped["not DICOM"] += 1
         return ()
     sop_class = header.text("SOPClassUID")
-    if not sop_class:
-        raise InputError("PS-A08", f"{name} ends before its SOP class and may be a slice: copy it again")
-    if sop_class not in classes:
+    if sop_class and sop_class not in classes:
         skipped[f"not an MR image ({plain(UID(sop_class).name)})"] += 1
         return ()
+    whole_header = header.pixels_at >= 0 and not header.truncated
+    if not sop_class or not (whole_header or header.text("SeriesInstanceUID")):
+        raise InputError("PS-A08", f"{name} ends before its series is named and may be a slice: copy it again")
     if (header.unsigned("SamplesPerPixel") or 1) != 1:
         skipped["colour image"] += 1
         return ()

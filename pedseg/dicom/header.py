@@ -69,13 +69,11 @@ KEYWORDS = (
 )
 TAGS: dict[str, int] = {word: int(tag_for_keyword(word) or 0) for word in KEYWORDS}
 _WANTED = list(TAGS.values())
-_AFTER_META = 0x00030000
-_PIXEL_GROUP = 0x7FE00000
-_PIXEL_DATA = 0x7FE00010
+_META_GROUP, _PIXEL_GROUP, _PIXEL_ELEMENT = 0x0002, 0x7FE0, 0x0010
 _META_CLASS, _META_SYNTAX = 0x00020002, 0x00020010
-_MODALITY_LUT = 0x00283000
+_IMAGE_GROUP, _MODALITY_LUT = 0x0028, 0x3000
 UNDEFINED = 0xFFFFFFFF
-MAX_INFLATED = 1 << 30
+MAX_INFLATED = 1 << 28
 """Bytes a deflated file may grow to: zlib reaches 1 030 to 1, so the file's size says nothing."""
 
 PARSE_FAULTS = (
@@ -203,8 +201,8 @@ def _file_meta(file: BinaryIO) -> tuple[str, bytes]:
     start = file.tell()
     if file.read(2) == b"\x02\0":
         file.seek(start)
-        elements = data_element_generator(file, False, True, lambda tag, _vr, _n: tag >= _AFTER_META)
-        meta = {element[0]: element[3] or b"" for element in elements}
+        elements = data_element_generator(file, False, True, lambda tag, _vr, _n: tag >> 16 != _META_GROUP)
+        meta = {int(element[0]): element[3] or b"" for element in elements}
         start = file.tell()
     sop_class = meta.get(_META_CLASS) or b""
     if meta.get(_META_SYNTAX):
@@ -229,11 +227,12 @@ class _Stop:
         self.truncated = self.modality_lut = False
 
     def __call__(self, tag: int, _vr: str | None, length: int) -> bool:
-        if tag >= _PIXEL_GROUP:
-            if tag == _PIXEL_DATA:
+        group = tag >> 16  # a plain integer: comparing pydicom's tags costs a Python call each
+        if group >= _PIXEL_GROUP:
+            if tag & 0xFFFF == _PIXEL_ELEMENT and group == _PIXEL_GROUP:
                 self.at, self.length = self.file.tell(), length
             return True
-        if tag == _MODALITY_LUT:
+        if group == _IMAGE_GROUP and tag & 0xFFFF == _MODALITY_LUT:
             self.modality_lut = True
         # Refused before the read, so that a lying length cannot ask for memory.
         if length > self.room and length != UNDEFINED:
@@ -247,7 +246,7 @@ def _read_elements(file: BinaryIO, syntax: str, *, size: int, preamble: bool) ->
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     try:
         for element in data_element_generator(file, implicit, little, stop, specific_tags=_WANTED):
-            values[element[0]] = element[3] or b""
+            values[int(element[0])] = element[3] or b""
     except PARSE_FAULTS:
         stop.truncated = True
     truncated = stop.truncated or (stop.at < 0 and file.tell() > size)

@@ -102,11 +102,16 @@ def _split_by(part: Part, name: str) -> list[Part]:
     if not explains:
         return [part]
     pieces = []
-    for value in sorted(groups, key=lambda v: (v is not None, v or 0)):
-        shown = "/".join(map(str, value)) if isinstance(value, tuple) else value
-        text = ", ".join(filter(None, [part.phase_text, f"{_TEXT[name]} {shown}"]))
+    for value in sorted(groups, key=lambda v: (v is not None, v)):
+        text = ", ".join(filter(None, [part.phase_text, f"{_TEXT[name]} {_shown(value)}"]))
         pieces.append(replace(part, frames=tuple(groups[value]), phase_text=text))
     return pieces
+
+
+def _shown(value: tuple[object, ...] | float | None) -> str:
+    if value is None:
+        return "missing"
+    return "/".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
 
 
 def _group(frames: Iterable[Frame], key: Callable[[Frame], Any]) -> dict[Any, list[Frame]]:

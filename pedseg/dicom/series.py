@@ -135,8 +135,11 @@ def group_frames(frames: Sequence[Frame]) -> tuple[Series, ...]:
         Candidates by series number, stack, echo and phase; `index` counts the stacks from 1.
     """
     by_key: dict[SeriesKey, list[Frame]] = defaultdict(list)
-    for frame in sorted(frames, key=lambda f: (f.uid, f.number, f.name)):
-        by_key[_key(frame)].append(frame)
+    # Whole images first: a damaged one may lack part of its key and then joins them by UID.
+    for frame in sorted(frames, key=lambda f: (f.fault is not None, f.uid, f.number, f.name)):
+        alike = [key for key in by_key if key.uid == frame.series.uid != ""] if frame.fault else []
+        for key in alike or [_key(frame)]:
+            by_key[key].append(frame)
     stacks: list[Series] = []
     for key in sorted(by_key, key=lambda k: (whole(by_key[k][0].series.number) or 0, k)):
         stacks.extend(_stacks(key, by_key[key]))

@@ -76,9 +76,9 @@ def build_stack(series: Series, *, min_slices: int = 4) -> Stack:
 
 def _check_damage(series: Series) -> None:
     """An image of the series that cannot be used may be a slice."""
-    if series.damaged:
-        fault = series.damaged[0].fault
-        raise fault if fault is not None else InputError("PS-A08", f"{series.damaged[0].name} cannot be used")
+    for frame in sorted(series.damaged, key=lambda f: f.name):
+        if frame.fault is not None:
+            raise frame.fault
 
 
 def _check_count(series: Series, min_slices: int) -> None:
@@ -165,13 +165,13 @@ def _check_shear(
 
 
 def _check_left_out(series: Series, positions: NDArray[np.float64], step: NDArray[np.float64]) -> None:
-    """An image left aside for its orientation, spacing or matrix that sits on the grid is a damaged slice."""
+    """An image left aside for its orientation, spacing or matrix, one step past an end, is a damaged slice."""
     for frame in series.left_out:
         if frame.position is None or frame.localizer:
             continue
         offset = np.asarray(frame.position) - positions[0]
         k = float(offset @ step / (step @ step))
         on_line = np.linalg.norm(offset - k * step) < SHEAR_MM
-        if on_line and abs(k - round(k)) < UNEVEN_RATIO and -1 <= round(k) <= len(positions):
+        if on_line and min(abs(k + 1), abs(k - len(positions))) < UNEVEN_RATIO:
             text = f"{frame.name} continues the stack, but its orientation, spacing or matrix differs"
             raise GeometryError("PS-A45", f"{text}: export the whole series again, or remove that image")
