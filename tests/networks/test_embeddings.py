@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from pedseg.networks import MultiDomainOutput, embed
 
@@ -31,6 +32,18 @@ def test_bfloat16_features_are_pooled_in_float32(pooling: str) -> None:
     got = embed(features, pooling)
     assert got.dtype == torch.float32
     assert got[0].tolist() == pytest.approx([1 / 5**0.5, 2 / 5**0.5], rel=1e-6)
+
+
+def test_the_gradient_of_the_average_is_torchs_own_in_the_layout_of_the_map() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn((2, 3, 8, 4), generator=generator).to(memory_format=torch.channels_last).requires_grad_()
+    weights = torch.randn((2, 3), generator=generator)
+    expected = torch.autograd.grad((F.normalize(features.mean((2, 3))) * weights).sum(), features)[0]
+    got = torch.autograd.grad((embed(features * 1, "average") * weights).sum() + 0 * features.sum(), features)[0]
+    assert torch.allclose(got, expected, atol=1e-7)
+    embed((features * 2).requires_grad_(), "average").sum().backward()
+    assert features.grad is not None
+    assert features.grad.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_bottleneck_is_the_coarsest_stage() -> None:
