@@ -12,6 +12,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.valuerep import format_number_as_ds
 
 from pedseg.volumes import Volume
 
@@ -78,8 +79,8 @@ def image(grid: Grid, k: float, **tags: object) -> Dataset:
     ds.SeriesNumber, ds.AcquisitionNumber, ds.InstanceNumber = 4, 1, round(k) + 1
     ds.EchoTime, ds.EchoNumbers, ds.RepetitionTime, ds.MagneticFieldStrength = "4.4", 1, "13", "3"
     position = grid.lps @ [0, 0, k, 1]
-    ds.ImagePositionPatient = [f"{v:.10g}" for v in position[:3]]
-    ds.ImageOrientationPatient = [f"{v:.10g}" for v in (*grid.along_row, *grid.along_column)]
+    ds.ImagePositionPatient = [decimal(v) for v in position[:3]]
+    ds.ImageOrientationPatient = [decimal(v) for v in (*grid.along_row, *grid.along_column)]
     ds.PixelSpacing = [f"{grid.row_spacing:g}", f"{grid.column_spacing:g}"]
     ds.SliceThickness, ds.PatientPosition = "0.8", "FFS"
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
@@ -124,6 +125,11 @@ def save(ds: Dataset, path: Path, syntax: UID | None = None) -> Path:
         ds.PixelData = np.frombuffer(ds.PixelData, "<u2").astype(">u2").tobytes()
     ds.save_as(path, enforce_file_format=True)
     return path
+
+
+def decimal(value: float) -> str:
+    """A number in the 16 characters of a DICOM decimal string."""
+    return str(format_number_as_ds(float(value)))
 
 
 def uid(*parts: object) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mr_series import GRID, Grid, image, place_error_mm, raw, write_series
+from mr_series import GRID, Grid, decimal, image, place_error_mm, raw, write_series
 from pydicom.dataset import Dataset
 
 from pedseg.dicom import ReadOptions, read_volume
@@ -45,7 +45,7 @@ def moved(offsets: dict[int, tuple[float, float, float]]):
     def change(k: int, ds: Dataset) -> Dataset:
         if k in offsets:
             position = zip(ds.ImagePositionPatient, offsets[k], strict=True)
-            ds.ImagePositionPatient = [f"{a + b:.10g}" for a, b in position]
+            ds.ImagePositionPatient = [decimal(a + b) for a, b in position]
         return ds
 
     return series(change)
@@ -75,15 +75,15 @@ def jitter(mm: float):
 
 
 def scaled_orientation(factor: float):
-    return series(ImageOrientationPatient=[f"{v * factor:.10g}" for v in (*GRID.along_row, *GRID.along_column)])
+    return series(ImageOrientationPatient=[decimal(v * factor) for v in (*GRID.along_row, *GRID.along_column)])
 
 
 def skewed_orientation(dot: float):
     column = np.array(GRID.along_column) * np.sqrt(1 - dot**2) + np.array(GRID.along_row) * dot
-    return series(ImageOrientationPatient=[f"{v:.10g}" for v in (*GRID.along_row, *column)])
+    return series(ImageOrientationPatient=[decimal(v) for v in (*GRID.along_row, *column)])
 
 
-TURNED = [f"{v:.10g}" for v in (np.sin(0.2), np.cos(0.2), 0, 0, 0, -1)]
+TURNED = [decimal(v) for v in (np.sin(0.2), np.cos(0.2), 0, 0, 0, -1)]
 
 
 @pytest.mark.parametrize(
