@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pedseg.phantoms.frames import HERE, Frame, Framed, turned_about
+from pedseg.phantoms.ankle_tissue import ankle_tissue
+from pedseg.phantoms.frames import HERE, Frame, turned_about
 from pedseg.phantoms.growth import Growth, draw_growth, jittered, shaped
 from pedseg.phantoms.patient import Patient
-from pedseg.phantoms.scene import Bone, Fill, Muscle, Scene
+from pedseg.phantoms.plates import GrowthPlate
+from pedseg.phantoms.scene import Bone, Scene
 from pedseg.phantoms.solids import (
     Barrel,
     Blend,
@@ -23,8 +25,8 @@ from pedseg.phantoms.solids import (
     HalfSpace,
     Placed,
     Solid,
-    Tube,
     Vec,
+    rounded_tube,
 )
 
 ANKLE_AXIS: Vec = (0.0, -4.0, -20.0)
@@ -62,7 +64,7 @@ def draw_ankle(patient: Patient) -> Scene:
         *_leg_bones(rng, growth),
         *_foot_bones(rng, growth, foot),
     )
-    outline, soft = _soft_tissue(rng, heel, foot)
+    outline, soft = ankle_tissue(rng, heel, foot)
     return Scene(growth.scale, outline, jittered(rng, 1.5, 0.3), soft, bones, focus_mm=(0.0, -4.0, -16.0))
 
 
@@ -82,7 +84,7 @@ def _talus(patient: Patient, rng: np.random.Generator, growth: Growth, frame: Fr
         4.0,
         keep=True,
     )
-    neck = Tube(((-1.0, 10.0, -22.0), (-5.0, 22.0, -33.0)), (12.0, 11.0))
+    neck = rounded_tube(((-1.0, 10.0, -22.0), (-5.0, 22.0, -33.0)), (12.0, 11.0))
     head = Ellipsoid((-6.0, jittered(rng, 23, 2), -35.0), (13.5, 9.5, 12.0), (-35.0, 0.0, 8.0))
     lateral = Ellipsoid((14.0, -1.0, -24.0), (8.0, 12.0, 8.0), (0.0, 25.0, 0.0))
     posterior = Ellipsoid((-3.0, -23.0, -19.0), (9.0, jittered(rng, 8, 2), 5.0), (-15.0, 0.0, 0.0))
@@ -128,17 +130,17 @@ def _leg_bones(rng: np.random.Generator, growth: Growth) -> tuple[Bone, Bone]:
     tibia = Carved(
         Blend((
             Placed(Ellipsoid((0.0, 0.0, 0.0), (24.0, 20.5, 15.0)), (-2.0, -2.0, 11.0)),
-            Tube(((-1.0, -2.0, 16.0), (1.0, 0.0, 42.0), (2.0, 2.0, 130.0)), (20.0, 13.5, 12.0)),
-            Tube(((-21.0, 2.0, 8.0), (-23.0, 3.0, jittered(rng, -7, 2))), (8.0, 6.5)),
+            rounded_tube(((-1.0, -2.0, 16.0), (1.0, 0.0, 42.0), (2.0, 2.0, 130.0)), (20.0, 13.5, 12.0)),
+            rounded_tube(((-21.0, 2.0, 8.0), (-23.0, 3.0, jittered(rng, -7, 2))), (8.0, 6.5)),
         ), 7.0),
         (HalfSpace((1.0, 0.35, 0.0), 24.0), HalfSpace((-1.0, 0.0, 0.12), 29.5)),
         3.0, keep=True,
     )
     tibia_ends = Ellipsoid((-4.0, -2.0, -7.0), (32.0, 27.0, 14.0))
-    physis = Carved(HalfSpace((0.06, 0.05, 1.0), jittered(rng, 14, 2)), (Ellipsoid((-11.0, 3.0, 10.0), (9.0, 11.0, 8.0)),), 5.0)
+    physis = GrowthPlate(jittered(rng, 14, 2), (-0.05, -0.04), ((-11.0, 4.0, 9.0, jittered(rng, 4, 1.5)), (9.0, -2.0, 11.0, -1.5)))
     fibula = Blend((
         Ellipsoid((26.0, -13.0, -9.0), (7.0, 9.0, 16.5), (0.0, -6.0, 0.0)),
-        Tube(((26.0, -13.0, -4.0), (24.5, -14.0, 30.0), (23.0, -12.0, 130.0)), (7.5, 5.6, 6.0)),
+        rounded_tube(((26.0, -13.0, -4.0), (24.5, -14.0, 30.0), (23.0, -12.0, 130.0)), (7.5, 5.6, 6.0)),
     ), 5.0)
     fibula_end = Ellipsoid((22.0, -12.0, -14.0), (12.0, 14.0, 16.0))
     shared = {"cartilage_mm": growth.cartilage_mm, "unossified_mm": growth.unossified_mm, "physis_mm": growth.physis_mm}
@@ -165,73 +167,10 @@ def _foot_bones(rng: np.random.Generator, growth: Growth, frame: Frame) -> tuple
     for n, ((a, b, c, d, e, f), (near, thin)) in enumerate(zip(ends, radii, strict=True), start=1):
         middle = (a + (d - a) * 0.35, b + (e - b) * 0.35, c + (f - c) * 0.35)
         tip = (float(d), float(e), float(f))
-        solids.append((f"metatarsal_{n}", Tube(((float(a), float(b), float(c)), middle, tip), (near, thin, thin + 1.5))))
+        solids.append((f"metatarsal_{n}", rounded_tube(((float(a), float(b), float(c)), middle, tip), (near, thin, thin + 1.5))))
     return tuple(
         Bone(name, shaped(solid, rng, 0.05, (0.0, 45.0, -60.0)), everywhere, frame, clear_mm=growth.clear_mm * 0.8,
              cartilage_mm=growth.cartilage_mm * 0.7, unossified_mm=growth.unossified_mm * 0.8, cortex_mm=(0.6, 1.2),
              marrow=jittered(rng, 1.0, 0.08))
         for name, solid in solids
     )
-
-
-def _soft_tissue(rng: np.random.Generator, heel: Frame, foot: Frame) -> tuple[Solid, tuple[Fill | Muscle, ...]]:
-    fat = jittered(rng, 3.5, 2.0)
-    leg = Tube(((1.0, -10.0, -16.0), (2.0, -14.0, 40.0), (3.0, -17.0, 140.0)), (36.0 + fat, 35.0 + fat, 44.0 + fat))
-    sole = Framed(Blend((
-        Ellipsoid((-2.0, -44.0, -46.0), (29.0 + fat, 34.0, 29.0 + fat), (10.0, 0.0, 4.0)),
-        Tube(((0.0, -30.0, -46.0), (-2.0, 18.0, -50.0)), (29.0 + fat, 33.0 + fat)),
-    ), 14.0), heel)
-    front = Framed(Blend((
-        Tube(((-4.0, 18.0, -46.0), (-4.0, 62.0, -74.0), (0.0, 120.0, -118.0)), (32.0 + fat, 28.0 + fat, 21.0)),
-        Tube(((12.0, 20.0, -58.0), (18.0, 100.0, -116.0)), (24.0 + fat, 17.0)),
-    ), 14.0), foot)
-    outline = Blend((leg, sole, front), 16.0)
-    achilles = _through(heel, [(2.0, -38.0, 140.0), (0.0, -34.0, 40.0), (-3.0, -38.0, 10.0)], [(-5.0, -62.0, -26.0), (-5.0, -68.0, -40.0)])
-    soft: list[Fill | Muscle] = [
-        Muscle(Tube(((3.0, -18.0, 34.0), (4.0, -20.0, 140.0)), (13.0, 28.0)), (0.05, 0.0, 1.0), seed=1),
-        Muscle(Tube(((2.0, -20.0, 2.0), (8.0, -18.0, 60.0), (9.0, -18.0, 140.0)), (9.0, 13.0, 15.0)), (0.1, 0.0, 1.0), seed=2),
-        Muscle(Tube(((8.0, 20.0, 34.0), (14.0, 14.0, 140.0)), (8.0, 15.0)), (0.0, 0.05, 1.0), seed=3),
-        Muscle(Tube(((30.0, -14.0, 24.0), (30.0, -10.0, 140.0)), (7.0, 12.0)), (0.0, 0.0, 1.0), seed=4),
-        Muscle(Tube(((-8.0, -44.0, -68.0), (-14.0, 20.0, -76.0), (-20.0, 70.0, -100.0)), (6.0, 10.0, 9.0)), (0.0, 1.0, -0.4), seed=5, frame=heel),
-        Muscle(Tube(((2.0, -40.0, -68.0), (2.0, 20.0, -80.0), (2.0, 80.0, -116.0)), (6.0, 9.0, 8.0)), (0.0, 1.0, -0.4), seed=6, frame=heel),
-        Muscle(Tube(((14.0, -36.0, -66.0), (22.0, 20.0, -78.0), (26.0, 70.0, -106.0)), (6.0, 9.0, 7.0)), (0.0, 1.0, -0.4), seed=7, frame=heel),
-        Muscle(Tube(((14.0, 8.0, -34.0), (10.0, 50.0, -44.0)), (6.0, 5.0)), (0.2, 1.0, -0.4), seed=8, frame=foot),
-        Fill(Ellipsoid((0.0, -2.0, -4.0), (28.0, 27.0, 12.0)), "synovium", blur_mm=5.0),
-        Fill(Ellipsoid((0.0, 28.0, -42.0), (20.0, 16.0, 14.0)), "synovium", foot, blur_mm=5.0),
-        Fill(Tube(achilles, (6.0, 4.6, 3.8, 3.6, 3.2)), "tendon"),
-        Fill(Tube(((-6.0, -50.0, -64.0), (-6.0, 20.0, -86.0), (-4.0, 90.0, -130.0)), (1.8, 1.6, 1.2)), "tendon", heel),
-        *_tendons(heel, foot),
-        *_vessels(),
-    ]
-    return outline, tuple(soft)
-
-
-def _tendons(heel: Frame, foot: Frame) -> tuple[Fill, ...]:
-    front = [((-10.0, 22.0, 120.0), (-12.0, 25.0, 20.0), (-20.0, 34.0, -8.0), (-24.0, 52.0, -44.0)),
-             ((0.0, 24.0, 120.0), (-2.0, 27.0, 20.0), (-4.0, 36.0, -6.0), (-8.0, 62.0, -44.0)),
-             ((10.0, 22.0, 120.0), (9.0, 25.0, 16.0), (12.0, 34.0, -10.0), (14.0, 60.0, -54.0))]
-    inner = [((-22.0, -16.0, 90.0), (-25.0, -14.0, 10.0), (-27.0, -6.0, -18.0), (-24.0, 30.0, -44.0)),
-             ((-16.0, -22.0, 90.0), (-21.0, -21.0, 8.0), (-24.0, -10.0, -28.0), (-16.0, 20.0, -56.0)),
-             ((-6.0, -27.0, 70.0), (-10.0, -28.0, 0.0), (-18.0, -14.0, -40.0), (-12.0, 30.0, -66.0))]
-    outer = [((28.0, -22.0, 90.0), (27.0, -25.0, 4.0), (27.0, -17.0, -28.0), (28.0, 22.0, -66.0)),
-             ((31.0, -24.0, 90.0), (30.0, -27.0, 4.0), (29.0, -22.0, -34.0), (22.0, 6.0, -64.0))]
-    fills = []
-    for group, radius in ((front, 2.4), (inner, 2.3), (outer, 2.2)):
-        for a, b, c, d in group:
-            path = (a, b, heel.at(c), foot.at(d))
-            fills.append(Fill(Tube(path, (radius, radius, radius, radius * 0.9)), "tendon"))
-    return tuple(fills)
-
-
-def _vessels() -> tuple[Fill, ...]:
-    paths = [((-14.0, -26.0, 120.0), (-17.0, -26.0, 20.0), (-22.0, -20.0, -20.0), (-18.0, -4.0, -50.0)),
-             ((-11.0, -28.0, 120.0), (-14.0, -29.0, 20.0), (-20.0, -24.0, -20.0), (-20.0, -8.0, -52.0)),
-             ((-30.0, 16.0, 120.0), (-32.0, 16.0, 10.0), (-32.0, 24.0, -20.0), (-26.0, 50.0, -40.0)),
-             ((4.0, 26.0, 110.0), (4.0, 30.0, 10.0), (4.0, 40.0, -12.0), (0.0, 60.0, -40.0))]
-    walls = tuple(Fill(Tube(p, (2.6, 2.4, 2.2, 1.8)), "wall") for p in paths)
-    lumens = tuple(Fill(Tube(p, (1.7, 1.6, 1.4, 1.1)), "blood") for p in paths)
-    return walls + lumens
-
-
-def _through(frame: Frame, fixed: list[Vec], moving: list[Vec]) -> tuple[Vec, ...]:
-    return (*fixed, *(frame.at(p) for p in moving))

@@ -12,7 +12,7 @@ from pedseg.phantoms.ankle import draw_ankle
 from pedseg.phantoms.knee import draw_knee
 from pedseg.phantoms.paint import Stage, paint_slice
 from pedseg.phantoms.patient import Patient
-from pedseg.phantoms.protocol import AXES, PROTOCOLS, Protocol, Slab, draw_slab
+from pedseg.phantoms.protocol import AXES, PROTOCOLS, Protocol, draw_slab
 from pedseg.phantoms.scanner import draw_scanner, draw_tones, scan_slice
 from pedseg.phantoms.scene import Scene
 from pedseg.phantoms.shoulder import draw_shoulder
@@ -78,6 +78,8 @@ def _to_limb(body: NDArray[np.float64], origin: NDArray[np.float64]) -> NDArray[
 
 def _depth_mm(scene: Scene, domain: str) -> float:
     """Extent of the named bones across the untilted slices."""
+    if scene.depth_mm:
+        return scene.depth_mm * scene.scale
     box = joined([bone.frame.box(bone.solid.box) for bone in scene.bones if bone.label])
     axis = int(np.argmax(np.abs(AXES[PROTOCOLS[domain].plane][:, 2])))
     return float((box[1] - box[0])[axis] * scene.scale)

@@ -18,6 +18,8 @@ from pedseg.phantoms.texture import grain, septa
 from pedseg.phantoms.warp import Warp
 
 Region = tuple[slice, slice]
+LEAST_FAT_MM = 1.0
+"""Fat between the skin and everything below it."""
 ARTICULAR_RISE_MM = 6.0
 """Depth inside a bone's articular region at which its cartilage has its full thickness."""
 
@@ -69,12 +71,14 @@ class Stage:
 def paint_slice(stage: Stage, k: int) -> tuple[Array, NDArray[np.uint8]]:
     """Grey values (I, J) without the scanner's doing, and labels (I, J), of slice k."""
     points = stage.points(k)
-    grey = _paint_skin(stage, points)
+    depth = stage.scene.outline.distance(points)
+    grey = _paint_skin(stage, points, depth)
+    covered = depth + (stage.scene.skin_mm + LEAST_FAT_MM)
     for part in stage.scene.soft:
         if region := stage.region(part.box, k):
-            _paint_soft(stage, part, _cut(points, region), grey[region])
+            _paint_soft(stage, part, _cut(points, region), (grey[region], covered[region]))
     label = np.zeros(grey.shape, dtype=np.uint8)
-    shapes = _shapes(stage, points, k)
+    shapes = _shapes(stage, points, covered, k)
     for shape in shapes:
         _paint_cartilage(stage, shape, grey[shape.region])
     for shape in shapes:
@@ -97,9 +101,8 @@ def _blend(grey: Array, share: Array, value: Array | float) -> None:
     grey += share * (value - grey)
 
 
-def _paint_skin(stage: Stage, points: Points) -> Array:
+def _paint_skin(stage: Stage, points: Points, depth: Array) -> Array:
     tones, pixel = stage.tones, stage.pixel_mm
-    depth = stage.scene.outline.distance(points)
     grey = np.full(points[0].shape, tones["air"], dtype=np.float32)
     _blend(grey, _cover(depth, pixel), tones["skin"])
     fat = tones["fat"] * (1 + 0.035 * grain(points, (2.0, 2.0, 2.0)) - 0.28 * septa(points, (0.3, 0.2, 1.0), 99))
@@ -107,11 +110,13 @@ def _paint_skin(stage: Stage, points: Points) -> Array:
     return grey
 
 
-def _paint_soft(stage: Stage, part: Fill | Muscle, points: Points, grey: Array) -> None:
+def _paint_soft(stage: Stage, part: Fill | Muscle, points: Points, canvas: tuple[Array, Array]) -> None:
+    grey, covered = canvas
     local = part.frame.local(points)
     distance = part.solid.distance(local)
     if float(distance.min()) > 1:
         return
+    distance = np.maximum(distance, covered)
     if isinstance(part, Fill):
         _blend(grey, _cover(distance, max(stage.pixel_mm, part.blur_mm)), _textured(stage, part, local))
         return
@@ -126,7 +131,7 @@ def _textured(stage: Stage, part: Fill, points: Points) -> Array | float:
     if part.tissue == "fat":
         return np.asarray(tone * (1 + 0.04 * grain(points) - 0.3 * septa(points, (1.0, 0.2, 0.3), 7)))
     if part.tissue in {"lung", "synovium", "nerve"}:
-        return np.asarray(tone * (1 + 0.25 * grain(points, (2.0, 2.0, 2.0))))
+        return np.asarray(tone * (1 + 0.12 * grain(points, (2.0, 2.0, 2.0))))
     return tone
 
 
@@ -149,8 +154,9 @@ class _Shape:
         return np.asarray(self.anlage + self.weight * self.bone.unossified_mm)
 
 
-def _shapes(stage: Stage, points: Points, k: int) -> list[_Shape]:
+def _shapes(stage: Stage, points: Points, covered: Array, k: int) -> list[_Shape]:
     taken = np.full(points[0].shape, FAR_MM, dtype=np.float32)
+    covered = covered + 1.0
     shapes = []
     for bone in stage.scene.bones:
         region = stage.region(bone.box, k)
@@ -158,6 +164,7 @@ def _shapes(stage: Stage, points: Points, k: int) -> list[_Shape]:
             continue
         local = bone.frame.local(_cut(points, region))
         anlage = smooth_max(bone.solid.distance(local), bone.clear_mm - taken[region], 1.0)
+        anlage = np.maximum(anlage, covered[region])
         if float(anlage.min()) > bone.cartilage_mm + 1:
             continue
         np.minimum(taken[region], anlage, out=taken[region])

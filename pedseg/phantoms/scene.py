@@ -108,6 +108,7 @@ class Scene:
         soft: soft tissue in painting order, before cartilage and bone.
         bones: in the order in which they make room for one another.
         focus_mm: what the field of view is centred on, in the limb's frame.
+        depth_mm: extent of the named bones across the slices; 0: that of their boxes.
     """
 
     scale: float
@@ -116,3 +117,4 @@ class Scene:
     soft: tuple[Fill | Muscle, ...]
     bones: tuple[Bone, ...]
     focus_mm: Vec = (0.0, 0.0, 0.0)
+    depth_mm: float = 0.0

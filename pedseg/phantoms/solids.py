@@ -123,6 +123,19 @@ class Tube:
         return np.full_like(points[0], FAR_MM) if best is None else best
 
 
+def rounded_tube(points: tuple[Vec, ...], radii: tuple[float, ...], steps: int = 4) -> Tube:
+    """A tube through points without kinks: a Catmull-Rom curve in `steps` pieces between neighbours."""
+    knots = np.column_stack([np.asarray(points, dtype=float), radii])
+    padded = np.vstack([2 * knots[0] - knots[1], knots, 2 * knots[-1] - knots[-2]])
+    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    pieces = []
+    for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
+        pieces.append(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
+    dense = np.vstack([*pieces, knots[-1:]])
+    least = min(radii) * 0.8
+    return Tube(tuple((float(x), float(y), float(z)) for x, y, z, _ in dense), tuple(max(float(r), least) for r in dense[:, 3]))
+
+
 def _cone(points: Points, ends: tuple[Vec, Vec], radii: tuple[float, float]) -> Array:
     a, b = ends
     axis = [q - p for p, q in zip(a, b, strict=True)]
@@ -175,58 +188,6 @@ class Barrel:
         v = np.abs(x) - (self.half_length - self.rim)
         outside = np.sqrt(np.maximum(u, 0) ** 2 + np.maximum(v, 0) ** 2)
         return np.asarray(np.minimum(np.maximum(u, v), 0) + outside - self.rim)
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A curved plate: z within thickness / 2 of a quadratic surface, over an outline in (x, y).
-
-    Args:
-        outline: (n, 2) corners in mm, in order.
-        thickness_mm: across the surface, the same everywhere.
-        bend: surface z = bend[0] x^2 + bend[1] x y + bend[2] y^2, in 1/mm.
-        rim: radius by which corners of the outline are rounded outwards, mm.
-    """
-
-    outline: tuple[tuple[float, float], ...]
-    thickness_mm: float
-    bend: Vec = (0.0, 0.0, 0.0)
-    rim: float = 2.0
-
-    @property
-    def box(self) -> Box:
-        """See `Solid`."""
-        corners = np.asarray(self.outline)
-        low, high = corners.min(0) - self.rim, corners.max(0) + self.rim
-        x, y = (g.ravel() for g in np.meshgrid(*np.linspace(low, high, 9).T))
-        z = self.bend[0] * x * x + self.bend[1] * x * y + self.bend[2] * y * y
-        half = self.thickness_mm / 2 + 1
-        return np.array([[*low, z.min() - half], [*high, z.max() + half]])
-
-    def distance(self, points: Points) -> Array:
-        """See `Solid`."""
-        x, y, z = points
-        a, b, c = self.bend
-        slope_x, slope_y = x * (2 * a) + y * b, x * b + y * (2 * c)
-        height = np.abs(z - (x * slope_x + y * slope_y) * 0.5)
-        across = height / np.sqrt(1 + slope_x * slope_x + slope_y * slope_y) - self.thickness_mm / 2
-        return smooth_max(np.asarray(across), _polygon(x, y, self.outline) - self.rim, 1.0)
-
-
-def _polygon(x: Array, y: Array, corners: tuple[tuple[float, float], ...]) -> Array:
-    """Signed distance in the plane to a polygon."""
-    nearest = np.full_like(x, FAR_MM**2)
-    inside = np.zeros(x.shape, dtype=bool)
-    for (ax, ay), (bx, by) in zip(corners, corners[1:] + corners[:1], strict=True):
-        ex, ey = bx - ax, by - ay
-        px, py = x - ax, y - ay
-        t = ((px * ex + py * ey) * (1 / (ex * ex + ey * ey))).clip(0, 1)
-        dx, dy = px - t * ex, py - t * ey
-        np.minimum(nearest, dx * dx + dy * dy, out=nearest)
-        if ey != 0:
-            inside ^= ((y >= ay) != (y >= by)) & (px < py * (ex / ey))
-    root = np.sqrt(nearest)
-    return np.where(inside, -root, root)
 
 
 @dataclass(frozen=True)
