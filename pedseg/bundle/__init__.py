@@ -1,1 +1,61 @@
-"""Bundle."""
+"""pedseg's pieces as MONAI's engines and bundles want them."""
+
+from pedseg.bundle.checkpoints import Checkpoints, resume
+from pedseg.bundle.export import bundle_template, finish_fold, make_fold
+from pedseg.bundle.inference import (
+    PrepareSlices,
+    ReadExam,
+    RestoreLabels,
+    StackInferer,
+    WritePrediction,
+    as_batch,
+    exam_items,
+    first_domain,
+    fold_model,
+)
+from pedseg.bundle.metrics import ExamDice
+from pedseg.bundle.progress import History, TensorBoard
+from pedseg.bundle.recipe import (
+    Recipe,
+    fold_entries,
+    load_recipe,
+    training_batches,
+    training_network,
+    validation_batches,
+)
+from pedseg.bundle.steps import TrainStep, ValidateStep
+from pedseg.bundle.training import EpochOrder, ProgressBar, prepare_process, run_to_the_end, run_training, training_objective
+
+__all__ = [
+    "Checkpoints",
+    "EpochOrder",
+    "ExamDice",
+    "History",
+    "PrepareSlices",
+    "ProgressBar",
+    "ReadExam",
+    "Recipe",
+    "RestoreLabels",
+    "StackInferer",
+    "TensorBoard",
+    "TrainStep",
+    "ValidateStep",
+    "WritePrediction",
+    "as_batch",
+    "bundle_template",
+    "exam_items",
+    "finish_fold",
+    "first_domain",
+    "fold_entries",
+    "fold_model",
+    "load_recipe",
+    "make_fold",
+    "prepare_process",
+    "resume",
+    "run_to_the_end",
+    "run_training",
+    "training_batches",
+    "training_network",
+    "training_objective",
+    "validation_batches",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -59,10 +59,9 @@ class SliceGrid:
         return self.geometry.plane_of(self.axes[0])
 
     @property
-    def left_right_axis(self) -> int | None:
+    def left_right_axis(self) -> Literal[0, 1] | None:
         """Image axis along the patient's left-right: 0 rows, 1 columns, None when the slices are sagittal."""
-        view = np.abs(_VIEWS[self.plane][1:, 0])
-        return int(view.argmax()) if view.any() else None
+        return left_right_axis_of(self.plane)
 
     @property
     def pairs(self) -> tuple[AxisPair, AxisPair]:
@@ -116,6 +115,12 @@ class SliceGrid:
             "size": list(self.size),
             "offsets": [list(offset) for offset in self.offsets],
         }
+
+
+def left_right_axis_of(plane: str) -> Literal[0, 1] | None:
+    """Image axis along the patient's left-right in slices of a plane: 0 rows, 1 columns, None for sagittal ones."""
+    rows, columns = np.abs(_VIEWS[plane][1:, 0])
+    return 0 if rows else 1 if columns else None
 
 
 def choose_slice_axis(volume: Volume, plane: str) -> tuple[int, Notice | None]:

@@ -1,0 +1,123 @@
+"""A fold folder as a complete MONAI bundle: made before training, sealed after it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.metadata import version
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pedseg import __version__
+from pedseg.bundle.recipe import Recipe
+from pedseg.domains import Domain
+from pedseg.errors import TrainingError
+from pedseg.inference.checkpoint import MANIFEST, WEIGHTS
+from pedseg.plan import Fold, Plan, embed_plan
+from pedseg.workspace import file_digest, write_json
+
+TEMPLATE = "multi_joint"
+SEALED = ("LICENSE", "configs/*", "docs/*", WEIGHTS.as_posix(), "log.csv", "progress.png")
+
+
+def bundle_template() -> Path:
+    """The folder of the bundle that comes with pedseg."""
+    if find_spec("pedseg.bundles"):
+        with as_file(files("pedseg.bundles") / TEMPLATE) as path:
+            return path
+    return Path(__file__).parents[2] / "bundles" / TEMPLATE
+
+
+def make_fold(folder: Path, plan: Plan, name: str, fold: Fold) -> None:
+    """Write a fold's configs, docs and licence; weights and logs that are there stay.
+
+    Args:
+        folder: `runs/<plan>/<run>/fold_<name>/`.
+        plan: embedded whole, so that the folder stands alone.
+        name: of the fold.
+        fold: exams that train, validate and test.
+    """
+    template = bundle_template()
+    for source in sorted(p for p in template.rglob("*") if p.is_file()):
+        target = folder / source.relative_to(template)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    (folder / "models").mkdir(exist_ok=True)
+    embed_plan(plan, folder / "configs" / "plan.json")
+    write_json(folder / "configs" / "fold.json", {"schema": 1, "plan": plan.digest, "name": name, **fold.model_dump()})
+    write_json(folder / "configs" / "metadata.json", bundle_metadata(template, plan))
+
+
+def bundle_metadata(template: Path, plan: Plan) -> dict[str, Any]:
+    """The template's metadata with this plan's versions, structures and data formats.
+
+    `network_data_format` is the first domain's, which `inference.yaml` selects where no `--domain` is given; every
+    domain's own stands in `<domain>_data_format`.
+    """
+    import monai
+
+    metadata: dict[str, Any] = json.loads((template / "configs" / "metadata.json").read_text("utf-8"))
+    formats = {f"{part.domain.name}_data_format": data_format(part.domain) for part in plan.domains}
+    packages = {name: version(name) for name in metadata["required_packages_version"]}
+    versions = {"monai_version": monai.__version__, "pytorch_version": _plain(torch.__version__), "numpy_version": np.__version__}
+    titles = ", ".join(part.domain.title or part.domain.name for part in plan.domains)
+    return {
+        **metadata,
+        **versions,
+        "required_packages_version": packages,
+        "version": __version__,
+        "changelog": {__version__: f"trained by plan {plan.digest[:12]}"},
+        "description": f"{metadata['description']} Domains: {titles}.",
+        "network_data_format": next(iter(formats.values())),
+        **formats,
+    }
+
+
+def data_format(domain: Domain) -> dict[str, Any]:
+    """What the network of one domain takes and gives, in the terms of MONAI's metadata."""
+    image = {
+        "type": "image", "format": "magnitude", "modality": "MR", "num_channels": 1,
+        "spatial_shape": ["32*n", "32*n", "*"], "dtype": "float32", "value_range": [], "is_patch_data": False,
+        "channel_def": {"0": "image"},
+    }
+    channels = {"0": "background", **{str(v): k for k, v in domain.labels.items()}}
+    pred = {
+        "type": "image", "format": "segmentation", "num_channels": domain.n_classes,
+        "spatial_shape": ["32*n", "32*n", "*"], "dtype": "float32", "value_range": [], "is_patch_data": False,
+        "channel_def": channels,
+    }
+    return {"inputs": {"image": image}, "outputs": {"pred": pred}}
+
+
+def finish_fold(recipe: Recipe, best_epoch: int) -> None:
+    """Seal a trained fold: `run.json` names every file with its sha256. Its presence says the fold is finished.
+
+    Raises:
+        TrainingError: PS-A127 there are no weights.
+    """
+    root = recipe.root
+    if not (root / WEIGHTS).is_file():
+        raise TrainingError("PS-A127", f"{root.name} has no {WEIGHTS}: train it again with --no-resume")
+    paths = sorted(p for pattern in SEALED for p in root.glob(pattern) if p.is_file())
+    write_json(
+        root / MANIFEST,
+        {
+            "schema": 1,
+            "plan": recipe.plan.digest,
+            "fold": recipe.name,
+            "pedseg": __version__,
+            "torch": torch.__version__,
+            "best_epoch": best_epoch,
+            "epochs": recipe.plan.schedule.epochs,
+            "files": {p.relative_to(root).as_posix(): file_digest(p) for p in paths},
+        },
+    )
+
+
+def _plain(version: str) -> str:
+    return version.split("+")[0]

@@ -1,0 +1,134 @@
+"""Prediction as MONAI's evaluator wants it: transforms and an inferer around `pedseg.inference`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.inferers import Inferer
+from monai.transforms import Transform
+from torch import nn
+
+from pedseg.inference.checkpoint import Model, load_model
+from pedseg.inference.predict import Prediction, findings, predict_windows, restore, to_device
+from pedseg.inference.record import prediction_record
+from pedseg.report.prediction import write_prediction
+from pedseg.plan import load_plan
+from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
+from pedseg.storage.prepare import prepare
+
+Item = dict[str, Any]
+
+
+def exam_items(dataset_dir: str | Path) -> list[Item]:
+    """One item an exam: a DICOM folder, an image file, or a folder of image files."""
+    return [{"exam": exam} for exam in find_exams(Path(dataset_dir))]
+
+
+def as_batch(items: list[Item]) -> Item:
+    """Collate of a loader whose batch is one exam, whole."""
+    return items[0]
+
+
+def fold_model(bundle_root: str | Path) -> Model:
+    """The fold a bundle is, checked against its manifest."""
+    return load_model(Path(bundle_root).resolve())
+
+
+class ReadExam(Transform):  # type: ignore[misc]
+    """{"exam"} -> {"volume"}.
+
+    Args:
+        series: which series of a DICOM folder, where it holds several.
+        echo: which echo of it.
+        phase: which temporal position of it.
+    """
+
+    def __init__(self, series: int | str | None = None, echo: int | None = None, phase: int | None = None) -> None:
+        self.choice = Choice(series, echo, phase)
+
+    def __call__(self, data: Mapping[str, Any]) -> Item:
+        exam: Exam = data["exam"]
+        return {**data, "volume": read_exam(exam, self.choice)}
+
+
+class PrepareSlices(Transform):  # type: ignore[misc]
+    """{"volume"} -> {"image": (N, T, W, W), "prepared"}.
+
+    Args:
+        model: says how its exams are prepared.
+        domain: name.
+    """
+
+    def __init__(self, model: Model, domain: str) -> None:
+        self.plan = model.plan.domain_plan(domain)
+
+    def __call__(self, data: Mapping[str, Any]) -> Item:
+        prepared = prepare(data["volume"], self.plan)
+        return {**data, "image": torch.from_numpy(np.stack(list(prepared.windows()))), "prepared": prepared}
+
+
+class StackInferer(Inferer):  # type: ignore[misc]
+    """Softmax of every window of an exam, as `pedseg_predict` works it out.
+
+    Args:
+        model: says precision and layout.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.plan = model.plan
+
+    def __call__(self, inputs: torch.Tensor, network: nn.Module, *_args: Any, **_kwargs: Any) -> torch.Tensor:
+        """(N, T, W, W) -> (N, T, C, W, W)."""
+        network = to_device(network, self.plan, inputs.device)
+        windows = predict_windows([network], inputs.half().cpu().numpy(), self.plan, inputs.device)
+        return torch.from_numpy(np.stack(list(windows)))
+
+
+class RestoreLabels(Transform):  # type: ignore[misc]
+    """{"pred", "prepared"} -> {"labels": (I, J, K)}.
+
+    Args:
+        model: says how labels are post-processed.
+        domain: name.
+    """
+
+    def __init__(self, model: Model, domain: str) -> None:
+        self.plan, self.domain = model.plan, domain
+
+    def __call__(self, data: Mapping[str, Any]) -> Item:
+        return {**data, "labels": restore(data["prepared"], data["pred"].numpy(), self.plan, self.domain)}
+
+
+class WritePrediction(Transform):  # type: ignore[misc]
+    """{"labels"} -> files: `output_dir/`, or `output_dir/<exam>/` where there are several exams.
+
+    Args:
+        model: what made the labels.
+        domain: name.
+        output_dir: folder.
+        exams: how many there are in all.
+        overwrite: replace an earlier output.
+    """
+
+    def __init__(self, model: Model, domain: str, output_dir: str, *, exams: int, overwrite: bool = False) -> None:
+        self.model = model
+        self.domain = model.plan.domain_plan(domain).domain
+        self.folder, self.single, self.overwrite = Path(output_dir), exams == 1, overwrite
+
+    def __call__(self, data: Mapping[str, Any]) -> Item:
+        volume, labels, exam = data["volume"], data["labels"], data["exam"]
+        notices = (*volume.notices, *data["prepared"].notices, *findings(labels, self.domain))
+        prediction = Prediction(volume.with_array(labels), self.domain, notices, {})
+        folder = self.folder if self.single else self.folder / exam.name
+        record = prediction_record(prediction, self.model)
+        write_prediction(folder, volume, prediction.labels, self.domain, record, overwrite=self.overwrite)
+        return dict(data)
+
+
+def first_domain(plan_file: str | Path) -> str:
+    """The domain a bundle segments where none is named."""
+    return load_plan(plan_file).domain_names[0]

@@ -1,0 +1,98 @@
+"""What a fold folder says: plan, fold, and where the slices are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import nn
+
+from pedseg.data.batches import EqualBatches, OrderedBatches
+from pedseg.data.dataset import SliceDataset
+from pedseg.errors import InputError
+from pedseg.networks import build_network
+from pedseg.plan import Fold, Plan, cache_digest, load_plan
+from pedseg.plan.files import parse, read_json
+from pedseg.storage.cache import CacheEntry, read_entry
+
+VALIDATION_SLICES = 16
+"""Slices of a validation batch; few, so that activations stay in the heap that training keeps."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A fold to train.
+
+    Args:
+        root: the fold folder.
+        plan: all decisions.
+        name: of the fold, such as "0" or "all".
+        fold: exams that train, validate and test.
+        cache: folder with one folder of cache entries a domain.
+    """
+
+    root: Path
+    plan: Plan
+    name: str
+    fold: Fold
+    cache: Path
+
+
+def load_recipe(bundle_root: str | Path, dataset_dir: str | Path | None = None) -> Recipe:
+    """Read `configs/plan.json` and `configs/fold.json` of a fold folder.
+
+    Args:
+        bundle_root: the fold folder.
+        dataset_dir: the slice cache; None is the one of the workspace the run lies in.
+    """
+    root = Path(bundle_root).resolve()
+    plan = load_plan(root / "configs" / "plan.json")
+    values = read_json(root / "configs" / "fold.json", "run pedseg_train again")
+    fold = parse(Fold, {k: v for k, v in values.items() if k in Fold.model_fields}, "fold.json")
+    cache = Path(dataset_dir) if dataset_dir else root.parents[3] / "cache" / plan.name
+    return Recipe(root, plan, str(values["name"]), fold, cache)
+
+
+def fold_entries(recipe: Recipe, part: Literal["train", "validation"]) -> list[list[CacheEntry]]:
+    """Cache entries of a part of the fold, in the plan's domain order.
+
+    Raises:
+        InputError: PS-A85 an entry is missing, damaged or of another plan.
+    """
+    return [
+        [_entry(recipe, domain, case) for case in getattr(recipe.fold, part).get(domain, ())]
+        for domain in recipe.plan.domain_names
+    ]
+
+
+def training_network(recipe: Recipe, device: torch.device) -> nn.Module:
+    """The network of all domains with fresh weights drawn from the plan's seed."""
+    domains = tuple(part.domain for part in recipe.plan.domains)
+    network = build_network(recipe.plan.network, domains, seed=recipe.plan.schedule.seed).to(device)
+    layout = torch.channels_last if recipe.plan.schedule.channels_last else torch.contiguous_format
+    return network.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+
+
+def training_batches(recipe: Recipe, dataset: SliceDataset) -> EqualBatches:
+    """Batches with an equal share of each domain."""
+    shared = recipe.plan.network.scheme != "individual"
+    return EqualBatches(dataset, recipe.plan.share, seed=recipe.plan.schedule.seed, reuse=shared)
+
+
+def validation_batches(dataset: SliceDataset) -> OrderedBatches:
+    """Every validation slice once."""
+    return OrderedBatches(dataset, VALIDATION_SLICES)
+
+
+def _entry(recipe: Recipe, domain: str, case: str) -> CacheEntry:
+    entry = read_entry(recipe.cache / domain, case)
+    wanted = cache_digest(recipe.plan.domain_plan(domain))
+    if entry.plan_digest != wanted:
+        raise InputError(
+            "PS-A85",
+            f"{domain}/{case} was cached for plan {entry.plan_digest[:8]}, this one is {wanted[:8]}: "
+            "run pedseg_preprocess again",
+        )
+    return entry

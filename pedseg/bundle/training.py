@@ -1,0 +1,129 @@
+"""Small pieces `train.yaml` wires around MONAI's trainer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+from tqdm import tqdm
+
+from pedseg.bundle.recipe import Recipe
+from pedseg.cli import progress_hidden
+from pedseg.data.batches import EqualBatches
+from pedseg.data.heap import keep_heap
+from pedseg.errors import PedsegError
+from pedseg.inference.device import choose_device
+from pedseg.losses import Objective
+
+log = logging.getLogger("pedseg.train")
+
+
+class EpochOrder:
+    """Tells the batches which epoch it is, for their order follows from it.
+
+    Args:
+        batches: of the trainer.
+    """
+
+    def __init__(self, batches: EqualBatches) -> None:
+        self.batches = batches
+
+    def attach(self, engine: Engine) -> None:
+        """Listen to a trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._set)
+
+    def _set(self, engine: Engine) -> None:
+        self.batches.epoch = engine.state.epoch
+
+
+class ProgressBar:
+    """A bar over the steps of an epoch; silent where there is no terminal."""
+
+    def attach(self, engine: Engine) -> None:
+        """Listen to a trainer. Attach before validation, so that the bar is gone when it starts."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._start)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._stop)
+
+    def _start(self, engine: Engine) -> None:
+        state = engine.state
+        self._bar: tqdm[Any] = tqdm(
+            total=state.epoch_length,
+            desc=f"epoch {state.epoch}/{state.max_epochs}",
+            unit="step",
+            leave=False,
+            disable=progress_hidden(),
+        )
+
+    def _step(self, engine: Engine) -> None:
+        self._bar.update()
+        self._bar.set_postfix(loss=f"{engine.state.output['loss']:.3f}", refresh=False)  # type: ignore[index, call-overload]
+
+    def _stop(self, _engine: Engine) -> None:
+        self._bar.close()
+
+
+def training_objective(recipe: Recipe) -> Objective:
+    """The plan's loss."""
+    return Objective(recipe.plan.objective, len(recipe.plan.domains))
+
+
+def prepare_process(recipe: Recipe) -> None:
+    """Make the process ready to train: seed, deterministic kernels where they exist, memory kept."""
+    torch.manual_seed(recipe.plan.schedule.seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    keep_heap()
+
+
+def run_training(folder: Path, *, device: str = "auto", resume: bool = True) -> None:
+    """Run a fold's `train.yaml` through MONAI, as `python -m monai.bundle run` does.
+
+    Args:
+        folder: from `make_fold`.
+        device: `auto`, `cpu`, `cuda[:n]` or `mps`.
+        resume: take up where the newest checkpoint left the fold.
+    """
+    from monai.bundle import ConfigWorkflow
+
+    logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)  # says that no log file is kept
+    place = choose_device(device)
+    workflow = ConfigWorkflow(
+        config_file=str(folder / "configs" / "train.yaml"),
+        meta_file=str(folder / "configs" / "metadata.json"),
+        logging_file=False,
+        workflow_type="train",
+        bundle_root=str(folder),
+        device=place,
+        resume=resume,
+    )
+    with _own_errors():
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+
+
+@contextmanager
+def _own_errors() -> Iterator[None]:
+    """Bring out a pedseg error that MONAI's parser has wrapped in its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, PedsegError):
+                raise cause from error
+            cause = cause.__cause__
+        raise
+
+
+def run_to_the_end(trainer: Any) -> None:
+    """Train the epochs that are left; none where the checkpoint stands at the last."""
+    if trainer.state.epoch < trainer.state.max_epochs:
+        trainer.run()
+    else:
+        log.info("all %d epochs stand: nothing left to train", trainer.state.max_epochs)

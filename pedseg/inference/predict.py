@@ -1,0 +1,170 @@
+"""A volume in, labels on the same grid out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from pedseg.domains import Domain
+from pedseg.errors import Notice
+from pedseg.inference.checkpoint import Model, load_model, load_network
+from pedseg.inference.device import arithmetic
+from pedseg.plan import Plan
+from pedseg.storage.prepare import Prepared, prepare
+from pedseg.volumes import Volume
+from pedseg.volumes.postprocess import postprocess
+from pedseg.volumes.slices import from_windows, stack_to_windows, windows_to_onehot
+
+BATCH = 8
+"""Windows at once. Fixed, for the batch's size may change the last bits of a convolution."""
+SPACING_FACTOR = 2.0
+"""An exam whose pixels differ from the plan's by more than this is named: its bones look unlike training's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Labels of one exam.
+
+    Args:
+        labels: (I, J, K) uint8 on the exam's grid.
+        domain: whose structures they are.
+        notices: what a reader should know.
+        seconds: wall time a stage.
+    """
+
+    labels: Volume
+    domain: Domain
+    notices: tuple[Notice, ...]
+    seconds: dict[str, float]
+
+
+def predict_volume(
+    volume: Volume, run: Model | Path | str, *, domain: str, device: torch.device | None = None
+) -> Prediction:
+    """Segment one exam with the mean softmax of all finished folds.
+
+    Args:
+        volume: the image.
+        run: a run folder, one of its folds, or what `load_model` gave.
+        domain: name of one of the model's domains.
+        device: where the networks run; None is the CPU.
+
+    Raises:
+        ModelError: the model cannot be used for this.
+        InputError: PS-A65, PS-A66 the image cannot be used.
+    """
+    model = run if isinstance(run, Model) else load_model(run)
+    place = device or torch.device("cpu")
+    clock = Stopwatch()
+    with clock.stage("load"):
+        networks = [to_device(load_network(fold, model.plan, domain), model.plan, place) for fold in model.folds]
+    with clock.stage("prepare"):
+        prepared = prepare(volume, model.plan.domain_plan(domain))
+    with clock.stage("network"):
+        probabilities = list(predict_windows(networks, prepared.windows(), model.plan, place))
+    with clock.stage("restore"):
+        labels = restore(prepared, probabilities, model.plan, domain)
+    part = model.plan.domain_plan(domain)
+    notices = (*volume.notices, *prepared.notices, *_spacing_notice(prepared, part.spacing_mm))
+    return Prediction(volume.with_array(labels), part.domain, (*notices, *findings(labels, part.domain)), clock.seconds)
+
+
+def to_device(network: nn.Module, plan: Plan, device: torch.device) -> nn.Module:
+    """A network where and how it runs fastest; values do not change."""
+    layout = torch.channels_last if plan.schedule.channels_last else torch.contiguous_format
+    return network.to(device).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+
+
+def predict_windows(
+    networks: Sequence[nn.Module], windows: Iterable[NDArray[np.float16]], plan: Plan, device: torch.device
+) -> Iterator[NDArray[np.float16]]:
+    """Mean softmax of networks, slice by slice.
+
+    Args:
+        networks: of one domain, in eval mode on the device.
+        windows: N times (T, W, W).
+        plan: says precision and layout.
+        device: where the networks are.
+
+    Yields:
+        N times (T, C, W, W), summing to one over C.
+    """
+    stream = iter(windows)
+    while slices := list(islice(stream, BATCH)):
+        images = torch.from_numpy(np.concatenate(slices).astype(np.float32))[:, None]
+        yield from np.split(_mean_softmax(networks, images, plan, device), len(slices))
+
+
+def restore(
+    prepared: Prepared, probabilities: Iterable[NDArray[np.float16]], plan: Plan, domain: str
+) -> NDArray[np.uint8]:
+    """Probabilities of slices -> labels on the exam's grid, post-processed (METHODS, section 7)."""
+    n_classes = plan.domain_plan(domain).domain.n_classes
+    if plan.prediction.postprocess and plan.prediction.postprocess_grid == "slices":
+        return _processed_on_slices(prepared, probabilities, n_classes)
+    restored = from_windows(probabilities, prepared.grid)
+    if not plan.prediction.postprocess:
+        return restored.labels
+    return postprocess(restored.labels, n_classes, restored.probability)
+
+
+def findings(labels: NDArray[np.uint8], domain: Domain) -> tuple[Notice, ...]:
+    """What is missing, and which structures the image cuts off."""
+    found = np.bincount(labels.ravel(), minlength=domain.n_classes)
+    if not found[1:].any():
+        return (Notice("PS-W112", "no structure was found: is this the right domain?"),)
+    missing = [s.name for s, n in zip(domain.structures, found[1:], strict=True) if not n]
+    return (Notice("PS-W124", f"not found: {', '.join(missing)}"),) if missing else ()
+
+
+class Stopwatch:
+    """Wall time by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what happens inside."""
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - started, 3)
+
+
+def _processed_on_slices(
+    prepared: Prepared, probabilities: Iterable[NDArray[np.float16]], n_classes: int
+) -> NDArray[np.uint8]:
+    """Post-process the stack of slices, as the papers did, then bring its labels back."""
+    stack = from_windows(probabilities, prepared.grid).stack
+    labels = stack.argmax(1).astype(np.uint8)
+    labels = postprocess(labels, n_classes, lambda label, box: stack[:, label][box].astype(np.float32))
+    windows = stack_to_windows(labels, prepared.grid)
+    return from_windows(windows_to_onehot(windows, n_classes), prepared.grid).labels
+
+
+def _mean_softmax(
+    networks: Sequence[nn.Module], images: torch.Tensor, plan: Plan, device: torch.device
+) -> NDArray[np.float16]:
+    layout = torch.channels_last if plan.schedule.channels_last else torch.contiguous_format
+    images = images.to(device).contiguous(memory_format=layout)
+    dtype = arithmetic(plan.schedule.precision)
+    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        total = sum(network(images).float().softmax(1) for network in networks)
+    mean: torch.Tensor = total / len(networks)  # type: ignore[operator, assignment]
+    return mean.half().cpu().numpy()  # type: ignore[no-any-return]
+
+
+def _spacing_notice(prepared: Prepared, planned_mm: float) -> tuple[Notice, ...]:
+    own = max(pair.spacing_mm for pair in prepared.grid.pairs)
+    if own <= SPACING_FACTOR * planned_mm:
+        return ()
+    return (Notice("PS-W122", f"pixels of {own:.2f} mm, the model was planned for {planned_mm:.2f} mm: look closely"),)

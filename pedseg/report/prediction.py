@@ -1,0 +1,53 @@
+"""A prediction as files: labels, facts about them, and a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pedseg.domains import Domain
+from pedseg.errors import OutputError
+from pedseg.report.figures import preview_figure
+from pedseg.volumes import Volume
+from pedseg.volumes.nifti import write_nifti
+from pedseg.workspace import atomic_folder, write_json
+
+LABELS, RECORD, PREVIEW = "labels.nii.gz", "prediction.json", "preview.png"
+
+
+def write_prediction(
+    folder: Path, image: Volume, labels: Volume, domain: Domain, record: dict[str, Any], *, overwrite: bool = False
+) -> None:
+    """Write `labels.nii.gz`, `prediction.json` and `preview.png`: all of them or nothing.
+
+    Args:
+        folder: becomes the output; may exist when empty, or with `overwrite` when it holds an earlier output.
+        image: the exam.
+        labels: on the same grid.
+        domain: names and colours.
+        record: plain facts.
+        overwrite: replace an earlier output.
+
+    Raises:
+        OutputError: PS-A104 the folder holds something, PS-A105, PS-A106 it cannot be written.
+    """
+    check_output(folder, overwrite=overwrite)
+    with atomic_folder(folder, overwrite=True) as partial:
+        write_nifti(labels, partial / LABELS)
+        preview_figure(image, labels, domain, partial / PREVIEW)
+        write_json(partial / RECORD, record)
+
+
+def check_output(folder: Path, *, overwrite: bool) -> None:
+    """Refuse to write over anything that is not an earlier output.
+
+    Raises:
+        OutputError: PS-A104, PS-A105.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError("PS-A105", f"output {folder.name} is a file: name a folder with -o")
+    held = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    if held - {LABELS, RECORD, PREVIEW}:
+        raise OutputError("PS-A104", f"output {folder.name} holds other files: name an empty or new folder with -o")
+    if held and not overwrite:
+        raise OutputError("PS-A104", f"output {folder.name} exists: choose another place or add --overwrite")

@@ -1,0 +1,84 @@
+"""What a user points at: one exam or a folder of image files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pedseg.dicom import read_volume
+from pedseg.errors import InputError, UsageError
+from pedseg.volumes import Volume
+from pedseg.volumes.nifti import read_image
+
+IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
+
+
+@dataclass(frozen=True)
+class Exam:
+    """One exam to segment.
+
+    Args:
+        name: safe as a folder name, never taken from DICOM text.
+        path: a DICOM folder, a DICOM file or an image file.
+    """
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which images of a DICOM folder are meant, where it holds several volumes.
+
+    Args:
+        series: index in the list a refusal prints, or a Series Instance UID.
+        echo: echo number.
+        phase: number of the temporal position.
+    """
+
+    series: int | str | None = None
+    echo: int | None = None
+    phase: int | None = None
+
+
+def find_exams(path: Path) -> tuple[Exam, ...]:
+    """One exam for a file or a DICOM folder; one a file for a folder of NIfTI, NRRD or MHA files.
+
+    Raises:
+        UsageError: PS-A03 nothing there.
+    """
+    if not path.exists():
+        raise UsageError("PS-A03", f"input {path} does not exist: give a DICOM folder or an image file")
+    if path.is_file():
+        return (Exam(_name_of(path), path),)
+    images = sorted(p for p in path.iterdir() if p.is_file() and p.name.lower().endswith(IMAGE_ENDINGS))
+    if not images:
+        return (Exam("exam", path),)
+    exams = tuple(Exam(_name_of(p), p) for p in images)
+    if len({e.name.lower() for e in exams}) < len(exams):
+        raise UsageError("PS-A99", f"files in {path.name} lead to equal names: rename them")
+    return exams
+
+
+def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
+    """The image of an exam.
+
+    Raises:
+        UsageError: PS-A120 a choice for a file that offers none.
+        InputError, GeometryError: what the readers refuse.
+    """
+    choice = choice or Choice()
+    if exam.path.is_file() and exam.path.name.lower().endswith(IMAGE_ENDINGS):
+        if choice != Choice():
+            raise UsageError("PS-A120", f"{exam.path.name} is one image: --series, --echo, --phase are for DICOM folders")
+        return read_image(exam.path)
+    return read_volume(exam.path, series=choice.series, echo=choice.echo, phase=choice.phase)
+
+
+def _name_of(path: Path) -> str:
+    name = next((path.name[: -len(e)] for e in IMAGE_ENDINGS if path.name.lower().endswith(e)), path.stem)
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:64]
+    if not safe:
+        raise InputError("PS-A121", f"file name {path.name!r} has no letter or digit: rename it")
+    return safe

@@ -1,0 +1,43 @@
+"""Command line of the predicting job."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pedseg.cli import make_parser, run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Segment exams."""
+    parser = make_parser("pedseg_predict", "Segment the bones of an exam: masks on its own grid, volumes, a picture.")
+    parser.add_argument("-i", "--input", type=Path, required=True, help="DICOM folder, image file, or folder of image files")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for masks, prediction.json and preview.png")
+    parser.add_argument("-m", "--model", type=Path, help="run or fold folder; else run main of plan default in the workspace")
+    parser.add_argument("-d", "--domain", help="such as knee; else told from the exam")
+    parser.add_argument("--series", help="which series of a DICOM folder: its index in the list, or its UID")
+    parser.add_argument("--echo", type=int, help="which echo of a series")
+    parser.add_argument("--phase", type=int, help="which phase of a series")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda[:n] or mps")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    return run(_job, parser, arguments)
+
+
+def _job(flags: argparse.Namespace) -> int:
+    from pedseg.storage.inputs import Choice
+    from pedseg_predict.job import PredictOptions, exit_code, pedseg_predict
+
+    series = int(flags.series) if flags.series and flags.series.isdigit() else flags.series
+    options = PredictOptions(
+        model=flags.model,
+        domain=flags.domain,
+        choice=Choice(series, flags.echo, flags.phase),
+        device=flags.device,
+        overwrite=flags.overwrite,
+    )
+    return exit_code(pedseg_predict(flags.input, flags.output, flags.workspace, options=options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

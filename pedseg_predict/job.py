@@ -1,0 +1,142 @@
+"""Segment exams with a trained run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pedseg.errors import ExitCode, InputError, OutputError, PedsegError, UsageError
+from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
+from pedseg.workspace import Workspace, write_json
+
+if TYPE_CHECKING:
+    from pedseg.inference import Model
+    from pedseg.plan import Plan
+    from pedseg.volumes import Volume
+
+log = logging.getLogger("pedseg.predict")
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How to predict.
+
+    Args:
+        model: run or fold folder; None is run `main` of plan `default` in the workspace.
+        domain: name; None is told from the exam where it can be.
+        choice: which images of a DICOM folder.
+        device: `auto`, `cpu`, `cuda[:n]` or `mps`.
+        overwrite: replace earlier outputs.
+    """
+
+    model: Path | None = None
+    domain: str | None = None
+    choice: Choice = field(default_factory=Choice)
+    device: str = "auto"
+    overwrite: bool = False
+
+
+def pedseg_predict(
+    source: Path | str, output: Path | str, workspace: Path | str | None = None, *, options: PredictOptions | None = None
+) -> dict[str, PedsegError]:
+    """Segment the exam or exams at a place.
+
+    Args:
+        source: a DICOM folder, an image file, or a folder of image files.
+        output: folder; gets `labels.nii.gz`, `prediction.json`, `preview.png`, in one folder an exam where there are
+            several.
+        workspace: project folder, where the model is looked for when not named.
+        options: else the defaults.
+
+    Returns:
+        Exams that failed, with why; only where there are several: a single one's error is raised.
+
+    Raises:
+        PedsegError: what was wanted, what came, what to do.
+    """
+    from pedseg.inference import load_model
+    from pedseg.report.prediction import check_output
+
+    options = options or PredictOptions()
+    source, output = Path(source), Path(output)
+    exams = find_exams(source)
+    _check_apart(source, output)
+    single = len(exams) == 1
+    folders = {exam: output if single else output / exam.name for exam in exams}
+    for folder in folders.values():
+        check_output(folder, overwrite=options.overwrite)
+    model = load_model(options.model or Workspace.find(workspace).run("default", "main"))
+    log.info("model: %d fold%s of plan %s", len(model.folds), "s"[: len(model.folds) != 1], model.plan.name)
+    failed: dict[str, PedsegError] = {}
+    for exam, folder in folders.items():
+        try:
+            _predict_exam(exam, folder, model, options)
+        except (InputError, OutputError, PedsegError) as error:
+            if single:
+                raise
+            failed[exam.name] = error
+            log.warning("%s: %s", exam.name, error)
+    if failed:
+        write_json(output / "failed.json", {name: str(error) for name, error in failed.items()})
+    return failed
+
+
+def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
+    """The domain to segment: asked for, the model's only one, or the one DICOM's Body Part Examined names.
+
+    Raises:
+        UsageError: PS-A100 not one of the model's, PS-A120 nothing tells which.
+    """
+    known = ", ".join(plan.domain_names)
+    if asked is not None:
+        if asked not in plan.domain_names:
+            raise UsageError("PS-A100", f"unknown domain {asked!r}; the model knows {known}")
+        return asked
+    if len(plan.domains) == 1:
+        return plan.domain_names[0]
+    part = str(volume.facts.get("body_part", "")).upper()
+    named = [d.domain.name for d in plan.domains if part in {*d.domain.body_part, d.domain.name.upper()}]
+    if len(named) != 1:
+        seen = f"Body Part Examined is {part!r}" if part else "nothing in the exam tells"
+        raise UsageError("PS-A120", f"which of {known}? {seen}: say so with -d")
+    return named[0]
+
+
+def exit_code(failed: dict[str, PedsegError]) -> ExitCode:
+    """Of a batch."""
+    return ExitCode.PARTIAL if failed else ExitCode.DONE
+
+
+def _predict_exam(exam: Exam, folder: Path, model: Model, options: PredictOptions) -> None:
+    from pedseg.inference import predict_volume
+    from pedseg.inference.device import choose_device
+    from pedseg.inference.predict import Stopwatch
+    from pedseg.inference.record import prediction_record
+    from pedseg.report.prediction import write_prediction
+
+    clock = Stopwatch()
+    with clock.stage("read"):
+        volume = read_exam(exam, options.choice)
+    domain = choose_domain(model.plan, options.domain, volume)
+    log.info("%s: %s, %s voxels", exam.name, domain, " x ".join(map(str, volume.shape)))
+    prediction = predict_volume(volume, model, domain=domain, device=choose_device(options.device))
+    record = prediction_record(prediction, model, read_seconds=clock.seconds["read"])
+    write_prediction(folder, volume, prediction.labels, prediction.domain, record, overwrite=options.overwrite)
+    _report(record["structures"], [str(n) for n in prediction.notices], folder)
+
+
+def _report(structures: dict[str, dict[str, float]], notices: Sequence[str], folder: Path) -> None:
+    for name, size in structures.items():
+        log.info("  %-20s %8.1f ml", name, size["volume_ml"])
+    for notice in notices:
+        log.warning(notice)
+    log.info("  written to %s", folder)
+
+
+def _check_apart(source: Path, output: Path) -> None:
+    inside = source.resolve()
+    if source.is_dir() and (output.resolve() == inside or inside in output.resolve().parents):
+        raise UsageError("PS-A109", f"output {output} is inside the input: name a folder elsewhere with -o")

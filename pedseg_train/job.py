@@ -1,0 +1,116 @@
+"""Train folds: each a MONAI bundle that is written, then run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pedseg.errors import InputError, UsageError
+from pedseg.plan import Fold, Plan, load_plan
+from pedseg.storage.splits import everything
+from pedseg.workspace import Workspace
+
+log = logging.getLogger("pedseg.train")
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How to train.
+
+    Args:
+        plan: name of the plan.
+        run: name of the run; folds of one run share a plan.
+        resume: take up where a fold's newest checkpoint left it.
+        device: `auto`, `cpu`, `cuda[:n]` or `mps`.
+        epochs, precision, seed: instead of the plan's; None keeps it.
+    """
+
+    plan: str = "default"
+    run: str = "main"
+    resume: bool = True
+    device: str = "auto"
+    epochs: int | None = None
+    precision: str | None = None
+    seed: int | None = None
+
+
+def pedseg_train(
+    folds: Sequence[str], workspace: Path | str | None = None, *, options: TrainOptions | None = None
+) -> list[Path]:
+    """Train folds one after another.
+
+    Args:
+        folds: numbers ("0"), `all` (one network on every exam) or `every` (all numbered folds).
+        workspace: project folder; None finds it as the commands do.
+        options: else the defaults.
+
+    Returns:
+        The fold folders.
+
+    Raises:
+        UsageError: PS-A125 no plan, PS-A120 no such fold.
+        InputError: PS-A85 exams that are not in the slice cache.
+        ModelError: PS-A87 the run was trained by another plan.
+        TrainingError: PS-A88 a loss that is not finite.
+    """
+    options = options or TrainOptions()
+    place = Workspace.find(workspace)
+    plan = _changed(load_plan(place.plan(options.plan).plan), options)
+    chosen = [(name, fold_of(plan, name)) for name in _names(plan, folds)]
+    for _, fold in chosen:
+        _check_cache(place, plan, fold)
+    return [_train_fold(place, plan, name, fold, options) for name, fold in chosen]
+
+
+def fold_of(plan: Plan, name: str) -> Fold:
+    """The exams of a fold by its name.
+
+    Raises:
+        UsageError: PS-A120 the plan has no such fold.
+    """
+    if name == "all":
+        return everything({part.domain.name: part.cases for part in plan.domains})
+    if not name.isdigit() or int(name) >= len(plan.folds):
+        raise UsageError("PS-A120", f"no fold {name!r}: the plan has 0..{len(plan.folds) - 1}, 'all' and 'every'")
+    return plan.folds[int(name)]
+
+
+def _names(plan: Plan, folds: Sequence[str]) -> list[str]:
+    every = [str(i) for i in range(len(plan.folds))]
+    return list(dict.fromkeys(name for fold in folds for name in (every if fold == "every" else [fold])))
+
+
+def _changed(plan: Plan, options: TrainOptions) -> Plan:
+    values = {k: v for k in ("epochs", "precision", "seed") if (v := getattr(options, k)) is not None}
+    if not values:
+        return plan
+    return Plan.model_validate({**plan.model_dump(by_alias=True), "schedule": {**plan.schedule.model_dump(), **values}})
+
+
+def _check_cache(workspace: Workspace, plan: Plan, fold: Fold) -> None:
+    """Name every exam that is not cached, before anything is written."""
+    missing = [
+        f"{domain}/{case}"
+        for part in (fold.train, fold.validation)
+        for domain, cases in part.items()
+        for case in cases
+        if not (workspace.cache(plan.name, domain) / f"{case}.json").is_file()
+    ]
+    if missing:
+        named = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+        raise InputError("PS-A85", f"{len(missing)} exams are not in the slice cache ({named}): run pedseg_preprocess")
+
+
+def _train_fold(workspace: Workspace, plan: Plan, name: str, fold: Fold, options: TrainOptions) -> Path:
+    from pedseg.bundle import make_fold, run_training
+
+    folder = workspace.fold(plan.name, options.run, name)
+    sizes = ", ".join(f"{d} {len(c)}" for d, c in fold.train.items())
+    log.info("fold %s: training on %s exams; %s", name, sizes, folder)
+    if any(set(fold.validation.get(d, ())) & set(c) for d, c in fold.train.items()):
+        log.warning("PS-W89: fold %s has no validation exam of its own: training exams stand in, Dice flatters", name)
+    make_fold(folder, plan, name, fold)
+    run_training(folder, device=options.device, resume=options.resume)
+    return folder
