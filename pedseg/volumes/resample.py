@@ -2,10 +2,10 @@
 
 Sparse, they take a fifth of the time of the dense product, and one thread: equal bits on any number of cores.
 
-Both grids share their centre. Down: area for labels, antialiased cubic for grey values. Up: cubic
-convolution with a = -1, which on solids and on curved plates of 1.5-3 mm came back nearest to the
-reference among linear, a = -0.5, -0.75, -1, interpolating and smoothing B-splines, from coverage as
-well as from whole labels, at target pixels from half to twice the plate's thickness.
+Both grids share their centre. Down: area for labels, antialiased cubic for grey values. Up: the cubic of
+Mitchell and Netravali (1988) with B = C = 1/2. Of linear, cubic convolutions, B-splines (interpolating and
+smoothing) and mixtures of them it lost least on solids, curved plates of 1.5-3 mm and joints, there and
+back as coverage and as whole labels, at target pixels of 0.6 to 2 mm. On equal grids it keeps every label.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-UP_GAIN = 1.5
+UP_GAIN = 1.25
 """Largest sum of absolute weights of a row of `up`: sharpening overshoots by at most this factor."""
 
 
@@ -105,11 +105,11 @@ def down_cubic(pair: AxisPair) -> Operator:
     """(size, n): antialiased cubic convolution (Keys 1981, a = -0.5); zero rows are padding."""
     width = max(pair.target_mm / pair.spacing_mm, 1.0)
     at = np.clip(pair.source_index, 0, pair.n - 1)[:, None]
-    return _rows_of(_keys((np.arange(pair.n)[None] - at) / width, a=-0.5), pair.inside)
+    return _rows_of(_cubic((np.arange(pair.n)[None] - at) / width, b=0, c=0.5), pair.inside)
 
 
 def up(pair: AxisPair) -> Operator:
-    """(n, size): cubic convolution (a = -1) back to the source axis.
+    """(n, size): back to the source axis.
 
     Only target samples that cover the source are used, so what stands in the padding has no say;
     beyond the outermost of them its value goes on.
@@ -121,7 +121,7 @@ def up(pair: AxisPair) -> Operator:
     weights = np.zeros((pair.n, pair.size))
     for tap in range(-1, 3):
         column = np.clip(base + tap - first, 0, count - 1) + first
-        np.add.at(weights, (np.arange(pair.n), column), _keys(at - (base + tap), a=-1.0))
+        np.add.at(weights, (np.arange(pair.n), column), _cubic(at - (base + tap), b=0.5, c=0.5))
     return _operator(weights)
 
 
@@ -136,9 +136,9 @@ def _operator(weights: NDArray[np.float64]) -> Operator:
     return Operator(sparse.csr_array(weights.astype(np.float32)))
 
 
-def _keys(x: NDArray[np.float64], *, a: float) -> NDArray[np.float64]:
-    """Cubic convolution kernel (Keys 1981, eq. 4)."""
+def _cubic(x: NDArray[np.float64], *, b: float, c: float) -> NDArray[np.float64]:
+    """The two-parameter cubics (Mitchell and Netravali 1988, eq. 8)."""
     x = np.abs(x)
-    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
-    far = a * (x**3 - 5 * x**2 + 8 * x - 4)
-    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+    near = (12 - 9 * b - 6 * c) * x**3 + (-18 + 12 * b + 6 * c) * x**2 + (6 - 2 * b)
+    far = (-b - 6 * c) * x**3 + (6 * b + 30 * c) * x**2 + (-12 * b - 48 * c) * x + (8 * b + 24 * c)
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0)) / 6

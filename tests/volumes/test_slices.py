@@ -62,7 +62,7 @@ def test_probabilities_and_labels_come_back_within_the_bars_at_1_mm(shape, spaci
     soft = from_windows(iter_onehot(labels, grid, 4), grid).labels
     hard = from_windows(windows_to_onehot(labels_to_windows(labels, grid, 4), 4), grid).labels
     assert [_dice(soft, labels, b) >= bar for b, bar in ((1, 0.99), (2, 0.99), (3, 0.97))] == [True] * 3
-    assert [_dice(hard, labels, b) >= bar for b, bar in ((1, 0.98), (2, 0.97), (3, 0.85))] == [True] * 3
+    assert [_dice(hard, labels, b) >= bar for b, bar in ((1, 0.98), (2, 0.98), (3, 0.85))] == [True] * 3
 
 
 def test_every_storage_order_gives_the_same_windows_and_gets_its_own_labels_back():
