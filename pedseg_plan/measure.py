@@ -23,6 +23,7 @@ from pedseg.volumes.nifti import check_image
 from pedseg.volumes.slice_grid import choose_slice_axis
 
 MAX_COMPONENTS = 20
+PART = 1 << 20
 SIDES = {"L": "left", "R": "right"}
 """DICOM's laterality in words."""
 P = ParamSpec("P")
@@ -72,15 +73,16 @@ def measure(case: Case, domain: Domain) -> Measured:
 
 def histogram(array: NDArray[Any]) -> Histogram:
     """Distinct values and their counts."""
+    flat = array.ravel(order="K")
     if array.dtype.kind in "iu" and array.size and int(array.max()) - int(array.min()) < 1 << 20:
         low = int(array.min())
         totals = np.zeros(int(array.max()) - low + 1, np.int64)
-        # Slab by slab: bincount makes an 8-byte copy of what it counts.
-        for slab in array:
-            totals += np.bincount(slab.ravel().astype(np.int64) - low, minlength=len(totals))
+        # In parts: bincount makes an 8-byte copy of what it counts.
+        for start in range(0, len(flat), PART):
+            totals += np.bincount(flat[start : start + PART].astype(np.int64) - low, minlength=len(totals))
         found = np.flatnonzero(totals)
         return Histogram((found + low).astype(np.float64), totals[found])
-    values, counts = np.unique(array, return_counts=True)
+    values, counts = np.unique(flat, return_counts=True)
     return Histogram(values.astype(np.float64), counts.astype(np.int64))
 
 
@@ -137,7 +139,7 @@ def structure_facts(labels: NDArray[np.uint8], domain: Domain, voxel_mm3: float)
 
 
 def _facts(case: Case, domain: Domain, image: Volume, labels: NDArray[np.uint8], grey: Histogram) -> ExamFacts:
-    inside = histogram(image.array[labels > 0][None])
+    inside = histogram(image.array[labels > 0])
     presence = _presence(labels)
     gaps = [label_gaps(p) for p in presence]
     axis_for = {plane: choose_slice_axis(image, plane)[0] for plane in PLANES}

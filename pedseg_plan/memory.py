@@ -29,7 +29,8 @@ def training_gib(network: NetworkSpec, window: int, batch: int, precision: str) 
 
     Kept for the backward pass, a slice and level: 2 maps (convolution, activation) of 2 convolutions on
     the way down; on the way up 2 of the upsampling, 2 of the concatenation, 4 of 2 convolutions; 4 of the gate.
-    Weights count four times (value, gradient, two moments of Adam).
+    Weights count four times (value, gradient, two moments of Adam). Measured on a processor, in float32:
+    1.1 GiB for 18 slices of 128 with half the channels (here 1.2), 2.3 for 6 slices of 256 (here 2.2).
     """
     maps = 16 if network.name == "att_unet" else 12
     width = 2 if precision == "bfloat16" else 4

@@ -14,6 +14,7 @@ from pedseg.volumes import Geometry
 GRID_TOLERANCE_MM = 0.1
 GRID_TOLERANCE_VOXELS = 0.25
 ROUNDING = 1e-3
+PART = 1 << 20
 
 
 def remap_labels(array: NDArray[Any], domain: Domain, where: str) -> NDArray[np.uint8]:
@@ -55,6 +56,8 @@ def onto_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, where: 
     if sorted(axes) == [0, 1, 2]:
         distance = _reordered(own, axes, flips).corner_distance_mm(wanted)
         if distance <= min(GRID_TOLERANCE_MM, GRID_TOLERANCE_VOXELS * min(wanted.spacing_mm)):
+            if axes == [0, 1, 2] and not any(flips):
+                return array
             turned = array.transpose(axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
             return np.ascontiguousarray(turned)
         detail = f"corners {distance:.2f} mm apart" if np.isfinite(distance) else f"{own.shape} against {wanted.shape}"
@@ -63,10 +66,11 @@ def onto_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, where: 
 
 def _counts(array: NDArray[Any], where: str) -> tuple[list[int], list[int]]:
     if _small_integers(array):
-        # Slab by slab: bincount makes an 8-byte copy of what it counts.
+        # In parts: bincount makes an 8-byte copy of what it counts.
+        flat = array.ravel(order="K")
         totals = np.zeros(int(array.max()) + 1, np.int64)
-        for slab in array:
-            totals += np.bincount(slab.ravel(), minlength=len(totals))
+        for start in range(0, len(flat), PART):
+            totals += np.bincount(flat[start : start + PART], minlength=len(totals))
         found = np.flatnonzero(totals)
         return found.tolist(), totals[found].tolist()
     values, counts = np.unique(array, return_counts=True)

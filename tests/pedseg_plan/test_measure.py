@@ -24,7 +24,7 @@ def test_intensity_is_that_of_numpy_on_the_voxels(dtype):
     if dtype == np.float32:
         array += rng.random(array.shape).astype(np.float32)
     mask = rng.random(array.shape) < 0.3
-    whole, inside = histogram(array), histogram(array[mask][None])
+    whole, inside = histogram(array), histogram(array[mask])
     for grey, voxels in ((inside, array[mask]), (without(whole, inside), array[~mask])):
         facts, values = intensity(grey), voxels.astype(np.float64)
         expected = [values.mean(), values.std(), *np.percentile(values, [0.5, 50, 99.5])]
@@ -33,7 +33,7 @@ def test_intensity_is_that_of_numpy_on_the_voxels(dtype):
 
 
 def test_intensity_of_nothing():
-    assert intensity(histogram(np.zeros((1, 0), np.int16))).mean == 0
+    assert intensity(histogram(np.zeros(0, np.int16))).mean == 0
 
 
 @pytest.mark.parametrize(
