@@ -15,6 +15,8 @@ GAPS_REFUSED = 0.2
 A single run of them is anatomy more often than omission: two legs in one sagittal exam.
 """
 SHOWN_COMPONENTS = 5
+CHOICES = {"PS-A20": "series", "PS-A25": "echo", "PS-A26": "phase"}
+"""Refusals that ask for a choice, and the key of `case.json` that makes it."""
 
 
 @dataclass(frozen=True, order=True)
@@ -64,7 +66,10 @@ def faulty(findings: Iterable[Finding]) -> frozenset[tuple[str, str]]:
 
 
 def _from_error(domain: str, case: str, error: PedsegError) -> Finding:
-    what, _, advice = error.message.removeprefix(f"{case}: ").rpartition(": ")
+    message = error.message.removeprefix(f"{case}: ")
+    if key := CHOICES.get(error.code):
+        return Finding(domain, case, error.code, message, f'give "{key}" in its case.json')
+    what, _, advice = message.rpartition(": ")
     return Finding(domain, case, error.code, what or advice, advice if what else "")
 
 

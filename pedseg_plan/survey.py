@@ -16,6 +16,7 @@ from pedseg.cli import progress_hidden
 from pedseg.domains import Domain
 from pedseg.errors import InputError
 from pedseg.plan.fingerprint import DomainFacts, DomainSummary, ExamFacts, Fingerprint, Spread
+from pedseg.plan.spec import Plane
 from pedseg.storage.cases import Case, find_cases, source_digest
 from pedseg.workspace import digest_of
 from pedseg_plan.measure import Measured, measure
@@ -64,13 +65,18 @@ def fingerprint(sources: Sequence[Source], measured: Iterable[Measured]) -> Fing
 def summarise(exams: Mapping[str, ExamFacts]) -> DomainSummary:
     """The exams of one domain together."""
     facts = list(exams.values())
+    planes: list[Plane] = [f.plane or "axial" for f in facts]
     names = dict.fromkeys(name for f in facts for name in f.structures)
     return DomainSummary(
         exams=len(facts),
         patients=len({f.patient for f in facts}),
         planes=dict(sorted(Counter(f.plane or "unknown" for f in facts).items())),
+        sides=dict(sorted(Counter(f.side or "unknown" for f in facts).items())),
         spacing_mm=_spread_of_three([f.spacing_mm for f in facts]),
         size_mm=_spread_of_three([f.size_mm for f in facts]),
+        fov_mm=_spread([f.fov_mm(p) for f, p in zip(facts, planes, strict=True)]),
+        slices=_spread([f.n_slices(p) for f, p in zip(facts, planes, strict=True)]),
+        slices_with_bone=_spread([f.slices_with_bone[f.axis_for[p]] for f, p in zip(facts, planes, strict=True)]),
         inside_mean=_spread([f.inside.mean for f in facts]),
         outside_mean=_spread([f.outside.mean for f in facts]),
         volume_ml={n: _spread([f.structures[n].volume_ml for f in facts if n in f.structures]) for n in names},

@@ -106,13 +106,27 @@ class Spread(Frozen):
 
 
 class DomainSummary(Frozen):
-    """The exams of a domain together."""
+    """The exams of a domain together.
+
+    Args:
+        planes: how many exams were acquired in each; "unknown" where nothing tells.
+        sides: how many exams are of each.
+        spacing_mm: along (I, J, K).
+        size_mm: along (I, J, K).
+        fov_mm: larger in-plane field of view of the acquired slices (axial ones where unknown).
+        slices: of them, and `slices_with_bone` those that hold a label.
+        volume_ml: of every structure, over the exams that hold it.
+    """
 
     exams: int
     patients: int
     planes: dict[str, int]
+    sides: dict[str, int]
     spacing_mm: tuple[Spread, Spread, Spread]
     size_mm: tuple[Spread, Spread, Spread]
+    fov_mm: Spread
+    slices: Spread
+    slices_with_bone: Spread
     inside_mean: Spread
     outside_mean: Spread
     volume_ml: dict[str, Spread]

@@ -168,6 +168,8 @@ def _said(path: Path) -> CaseFile:
 def _nnunet_cases(folder: Path) -> list[Case]:
     """imagesTr/CASE_0000.* beside labelsTr/CASE.* of an nnU-Net raw dataset."""
     cases = []
+    if second := next((folder / "imagesTr").glob("*_0001.*"), None):
+        raise InputError("PS-A122", f"imagesTr/{second.name} is a second channel: pedseg reads one, keep only *_0000.*")
     for image in sorted((folder / "imagesTr").glob("*_0000.*")):
         name, _, ending = image.name.rpartition("_0000")
         labels = folder / "labelsTr" / f"{name}{ending}"

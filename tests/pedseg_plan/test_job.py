@@ -43,7 +43,10 @@ def test_a_plan_is_written_with_facts_and_reasons(workspace: Path):
     assert knee.plane == "sagittal"
     assert knee.spacing_mm == 0.0469  # 24 x 0.5 mm over 256 pixels, rounded up
     assert knee.cases == {"c0": "c0", "c1": "c1", "c2": "c2"}
-    assert facts.domains["knee"].summary.volume_ml["patella"].median == pytest.approx(4 * 6 * 8 * 0.3 / 1000)
+    summary = facts.domains["knee"].summary
+    assert (summary.exams, summary.planes, summary.sides) == (3, {"sagittal": 3}, {"unknown": 3})
+    assert (summary.fov_mm.max, summary.slices.median, summary.slices_with_bone.median) == (12, 12, 8)
+    assert summary.volume_ml["patella"].median == pytest.approx(4 * 6 * 8 * 0.3 / 1000)
     assert (len(plan.folds), plan.share) == (3, 6)
     decisions = {"network", "objective", "augmentation", "epochs", "batch", "learning_rate", "precision", "folds"}
     assert decisions <= set(plan.why)

@@ -57,7 +57,7 @@ def test_real_echoes_are_listed_until_case_json_chooses_one(tmp_path: Path):
     folder = tmp_path / "raw" / "knee" / "ge"
     folder.mkdir(parents=True)
     (folder / "dicom").symlink_to(DATA / "knee_mr_ge_8echo_bigendian")
-    with pytest.raises(InputError, match=r"(?s)PS-A122.*PS-A25.*8 echoes.*PS-A73"):
+    with pytest.raises(InputError, match=r"(?s)PS-A122.*PS-A25.*8 echoes.*\"echo\" in\s+its case.*PS-A73"):
         pedseg_plan(["knee"], tmp_path)
     (folder / "case.json").write_text('{"echo": 1}')
     with pytest.raises(InputError) as refused:

@@ -94,6 +94,11 @@ def test_a_case_file_may_choose_among_echoes(tmp_path: Path):
 def test_nnunet_dataset_is_read_as_it_is(tmp_path: Path, knee: Domain):
     save(tmp_path / "imagesTr" / "knee_001_0000.nii.gz", numbered())
     save(tmp_path / "labelsTr" / "knee_001.nii.gz", marked(9))
+    save(tmp_path / "imagesTr" / "knee_001_0001.nii.gz", numbered())
+    (tmp_path / "dataset.json").write_text("{}")
+    with pytest.raises(InputError, match=r"PS-A122: imagesTr/knee_001_0001\.nii\.gz is a second channel"):
+        find_cases(tmp_path)
+    (tmp_path / "imagesTr" / "knee_001_0001.nii.gz").unlink()
     names = {"background": 0, "Patella": 9, "femur_distal": 3, "fibula_proximal": 2, "tibia_proximal": 1}
     (tmp_path / "dataset.json").write_text(json.dumps({"labels": names}))
     (case,) = find_cases(tmp_path)
