@@ -6,13 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydicom.uid import UID
-
-from pedseg.dicom.frame import CT_CLASSES, ENHANCED_CLASSES, MR_CLASSES, Frame, plain, single_frame, whole
+from pedseg.dicom.frame import CT_CLASSES, ENHANCED_CLASSES, MR_CLASSES, Frame, single_frame
 from pedseg.dicom.header import Header, NotDicomError, read_header
 from pedseg.dicom.multiframe import multi_frames
 from pedseg.dicom.series import Series, group_frames
 from pedseg.dicom.tree import escaped, unreadable, walk_files
+from pedseg.dicom.values import uid_name, whole
 from pedseg.errors import InputError, Notice, UsageError
 
 
@@ -78,7 +77,7 @@ def _frames_of(path: Path, name: str, classes: frozenset[str], skipped: Counter[
         return ()
     sop_class = header.text("SOPClassUID")
     if sop_class and sop_class not in classes:
-        skipped[f"not an MR image ({plain(UID(sop_class).name)})"] += 1
+        skipped[f"not an MR image ({uid_name(sop_class)})"] += 1
         return ()
     whole_header = header.pixels_at >= 0 and not header.truncated
     if not sop_class or not (whole_header or header.text("SeriesInstanceUID")):

@@ -6,13 +6,12 @@ one geometry code serves both.
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pedseg.dicom.header import UNDEFINED, Header
+from pedseg.dicom.header import NATIVE, UNDEFINED, Header
+from pedseg.dicom.values import decimals, number, plain, whole
 from pedseg.errors import GeometryError, InputError, PedsegError
 
 _ENHANCED_MR = frozenset(["1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"])
@@ -22,7 +21,6 @@ ENHANCED_CLASSES = _ENHANCED_MR | _ENHANCED_CT
 MR_CLASSES = _ENHANCED_MR | {"1.2.840.10008.5.1.4.1.1.4"}
 CT_CLASSES = _ENHANCED_CT | {"1.2.840.10008.5.1.4.1.1.2"}
 MAX_PIXEL_MM = 10.0
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class SeriesKey(NamedTuple):
@@ -192,6 +190,8 @@ def pixel_data(header: Header, name: str) -> PixelData:
     allocated, stored, high, sign = values
     if allocated not in (8, 16, 32) or not stored or not 0 < stored <= allocated or min(matrix(header)) < 1:
         raise InputError("PS-A121", f"{name}: Rows, Columns, Bits Allocated or Bits Stored make no image")
+    if header.pixels_length == UNDEFINED and header.syntax in NATIVE:
+        raise InputError("PS-A121", f"{name}: its pixels are packed, though its transfer syntax says they are not")
     high = stored - 1 if high is None or not stored - 1 <= high < allocated else high
     return PixelData(
         syntax=header.syntax,
@@ -233,30 +233,6 @@ def place_of(*, position: str, orientation: str, spacing: str, name: str) -> tup
     return place
 
 
-def decimals(text: str, count: int, missing: tuple[str, str], name: str) -> tuple[float, ...]:
-    """Parse `count` decimal strings; float() alone would let nan, inf and 1_0 pass."""
-    code, tag = missing
-    if not text:
-        raise GeometryError(code, f"{name} has no {tag}: without it no voxel's place is known; export it again")
-    values = tuple(number(part) for part in text.split("\\"))
-    if len(values) != count or None in values:
-        raise GeometryError("PS-A52", f"{name}: {tag} needs {count} finite numbers, got {text[:60]!r}")
-    return tuple(v for v in values if v is not None)
-
-
-def number(text: str) -> float | None:
-    """A DICOM decimal string as a finite number, or None."""
-    text = text.strip(" \0")
-    value = float(text) if _DECIMAL.fullmatch(text) else math.nan
-    return value if math.isfinite(value) else None
-
-
-def whole(text: str) -> int | None:
-    """A DICOM integer string, or None."""
-    value = number(text)
-    return None if value is None or value != int(value) else int(value)
-
-
 def image_type(header: Header) -> tuple[str, ...]:
     """Values of Image Type, upper case."""
     return tuple(part.strip().upper() for part in header.text("ImageType").split("\\"))
@@ -286,11 +262,6 @@ def facts(header: Header) -> dict[str, str | int | float]:
         "images_in_acquisition": whole(header.text("ImagesInAcquisition")),
     }
     return {key: value for key, value in found.items() if value is not None and value != ""}
-
-
-def plain(text: str) -> str:
-    """Text from a file made fit for a terminal and a report: printable, at most 64 characters."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:64]
 
 
 def _phase(header: Header) -> PhaseKey:

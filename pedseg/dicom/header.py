@@ -73,6 +73,10 @@ _META_GROUP, _PIXEL_GROUP, _PIXEL_ELEMENT = 0x0002, 0x7FE0, 0x0010
 _META_CLASS, _META_SYNTAX = 0x00020002, 0x00020010
 _IMAGE_GROUP, _MODALITY_LUT = 0x0028, 0x3000
 UNDEFINED = 0xFFFFFFFF
+NATIVE = frozenset(
+    [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian],
+)
+"""Transfer syntaxes whose pixels are not compressed one by one."""
 MAX_INFLATED = 1 << 28
 """Bytes a deflated file may grow to: zlib reaches 1 030 to 1, so the file's size says nothing."""
 
@@ -156,7 +160,7 @@ def read_header(path: Path) -> Header:
         try:
             syntax, sop_class = _file_meta(file)
             if syntax == DeflatedExplicitVRLittleEndian:
-                data = inflate(file)
+                data = _inflate(file)
                 header = _read_elements(BytesIO(data), syntax, size=len(data), preamble=preamble)
             else:
                 header = _read_elements(file, syntax, size=size, preamble=preamble)
@@ -170,12 +174,20 @@ def read_header(path: Path) -> Header:
     return header
 
 
-def inflate(file: BinaryIO) -> bytes:
-    """Inflate the rest of a deflated file.
+def read_inflated(path: Path) -> bytes:
+    """The data set of a deflated file, to which `Header.pixels_at` refers.
 
     Raises:
         ValueError: it grows beyond `MAX_INFLATED`.
     """
+    with path.open("rb") as file:
+        _starts_with_preamble(file)
+        _file_meta(file)
+        return _inflate(file)
+
+
+def _inflate(file: BinaryIO) -> bytes:
+    """Inflate the rest of a deflated file."""
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     data = stream.decompress(file.read(), MAX_INFLATED)
     if stream.unconsumed_tail:

@@ -16,13 +16,12 @@ from pedseg.dicom.frame import (
     PixelData,
     check_complete,
     describe,
-    number,
     pixel_data,
     place_of,
-    plain,
     rescale_value,
 )
 from pedseg.dicom.header import PARSE_FAULTS, Header
+from pedseg.dicom.values import number, plain
 from pedseg.errors import InputError, PedsegError
 
 MAX_FRAMES = 65_536

@@ -14,22 +14,15 @@ from pydicom import dcmread
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut
 from pydicom.pixels.utils import iter_pixels
-from pydicom.uid import (
-    UID,
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    RLELossless,
-)
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
-from pedseg.dicom.frame import Frame, PixelData, plain
-from pedseg.dicom.header import PARSE_FAULTS, inflate
+from pedseg.dicom.frame import Frame, PixelData
+from pedseg.dicom.header import NATIVE, PARSE_FAULTS, read_inflated
+from pedseg.dicom.values import uid_name
 from pedseg.errors import InputError
 
-_NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 _BYTE = 8
-_DATA_START = 132
+_ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
 
 def read_grey(frames: Sequence[Frame]) -> NDArray[Any]:
@@ -85,7 +78,7 @@ def _planes(frames: Sequence[Frame]) -> Iterator[tuple[int, NDArray[Any]]]:
 
 def _is_native(pixels: PixelData) -> bool:
     # 8-bit big endian words swap pairs of bytes: left to pydicom.
-    return pixels.syntax in _NATIVE and not (pixels.syntax == ExplicitVRBigEndian and pixels.bits_allocated == _BYTE)
+    return pixels.syntax in NATIVE and not (pixels.syntax == ExplicitVRBigEndian and pixels.bits_allocated == _BYTE)
 
 
 def _native(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
@@ -95,7 +88,7 @@ def _native(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
     rows, columns = images[0].matrix
     count = rows * columns
     try:
-        data = _inflated(images[0].path) if pixels.syntax == DeflatedExplicitVRLittleEndian else None
+        data = read_inflated(images[0].path) if pixels.syntax == DeflatedExplicitVRLittleEndian else None
         for image in images:
             offset = pixels.at + image.number * count * dtype.itemsize
             if data is None:
@@ -109,18 +102,11 @@ def _native(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
         raise InputError("PS-A07", f"the pixels of {name} cannot be read: copy it again from the source") from error
 
 
-def _inflated(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(_DATA_START)
-        meta_length = dcmread(path, specific_tags=["Rows"]).file_meta.FileMetaInformationGroupLength
-        file.seek(_DATA_START + 12 + meta_length)
-        return inflate(file)
-
-
 def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
     """Frames of one file through pydicom's decoders."""
     first = images[0]
     _check_decoder(_pixels(first), first.name)
+    _check_fragments(first)
     indices = [image.number for image in images]
     try:
         with warnings.catch_warnings():
@@ -134,22 +120,35 @@ def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
 
 
 def _check_decoder(pixels: PixelData, name: str) -> None:
-    uid = UID(pixels.syntax)
+    syntax = uid_name(pixels.syntax)
     try:
-        decoder = get_decoder(uid)
+        decoder = get_decoder(pixels.syntax)
     except NotImplementedError as error:
-        text = f"{name}: transfer syntax {plain(uid.name)} is not supported: export the series uncompressed"
+        text = f"{name}: transfer syntax {syntax} is not supported: export the series uncompressed"
         raise InputError("PS-A17", text) from error
     if not decoder.is_available:
-        text = f"{name}: transfer syntax {plain(uid.name)} needs a decoder: pip install 'pedseg[codecs]'"
+        text = f"{name}: transfer syntax {syntax} needs a decoder: pip install 'pedseg[codecs]'"
         raise InputError("PS-A17", text)
+
+
+def _check_fragments(frame: Frame) -> None:
+    """Compressed pixels must run to their delimiter: some decoders fill up what a cut file lacks."""
+    size = frame.path.stat().st_size
+    with frame.path.open("rb") as file:
+        file.seek(_pixels(frame).at)
+        while (head := file.read(8))[:4] == _ITEM and len(head) == 8:
+            file.seek(int.from_bytes(head[4:], "little"), 1)
+            if file.tell() > size:
+                break
+        if head[:4] != _DELIMITER:
+            raise InputError("PS-A08", f"{frame.name}: its compressed pixels are cut: copy it again from the source")
 
 
 def _unused_bits_cleared(plane: NDArray[Any], pixels: PixelData) -> NDArray[Any]:
     """Clear what lies above and below the stored bits (overlays, padding) and extend the sign."""
     if pixels.bits_stored == pixels.bits_allocated:
         return plane
-    container = pixels.syntax in _NATIVE or pixels.syntax == RLELossless
+    container = pixels.syntax in NATIVE or pixels.syntax == RLELossless
     high_bit = pixels.high_bit if container else pixels.bits_stored - 1
     above = pixels.bits_allocated - 1 - high_bit
     native: NDArray[Any] = plane.astype(stored_type(pixels))

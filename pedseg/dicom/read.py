@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydicom.uid import JPEG2000, UID, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
+from pydicom.uid import JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 
 from pedseg.dicom.choose import choose
 from pedseg.dicom.discover import Discovery, discover
@@ -15,6 +15,7 @@ from pedseg.dicom.repeats import without_repeats
 from pedseg.dicom.series import Series
 from pedseg.dicom.stack import build_stack
 from pedseg.dicom.tree import escaped
+from pedseg.dicom.values import uid_name
 from pedseg.errors import InputError, Notice
 from pedseg.volumes.volume import Volume
 
@@ -103,7 +104,7 @@ def _notices(series: Series, frames: tuple[Frame, ...]) -> tuple[Notice, ...]:
     """What is worth saying about a series that is read."""
     found = []
     stored = [frame.pixels for frame in frames if frame.pixels is not None]
-    if any(p.lossy or UID(p.syntax) in _LOSSY for p in stored):
+    if any(p.lossy or p.syntax in _LOSSY for p in stored):
         found.append(Notice("PS-W18", "the images were compressed with loss"))
     if inverted := sum(p.photometric == "MONOCHROME1" for p in stored):
         text = f"{inverted} images are MONOCHROME1: grey values are used as stored, not inverted"
@@ -137,6 +138,6 @@ def _facts(series: Series) -> dict[str, str | int | float]:
         "phase": series.phase,
         "n_files": len(series.files),
         "n_slices": series.n_slices,
-        "transfer_syntax": UID(series.first.pixels.syntax).name if series.first.pixels else None,
+        "transfer_syntax": uid_name(series.first.pixels.syntax) if series.first.pixels else None,
     }
     return facts | {key: value for key, value in more.items() if value is not None}

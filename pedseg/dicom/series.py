@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pedseg.dicom.frame import Frame, SeriesKey, whole
+from pedseg.dicom.frame import Frame, SeriesKey
 from pedseg.dicom.phases import split_parts
+from pedseg.dicom.values import whole
 from pedseg.errors import Notice
 
 ORIENTATION_TOLERANCE = 1e-4
