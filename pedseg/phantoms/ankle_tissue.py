@@ -12,14 +12,14 @@ from pedseg.phantoms.solids import Blend, Ellipsoid, Solid, Vec, rounded_tube
 
 def ankle_tissue(rng: np.random.Generator, heel: Frame, foot: Frame) -> tuple[Solid, tuple[Fill | Muscle, ...]]:
     fat = jittered(rng, 3.5, 2.0)
-    leg = rounded_tube(((1.0, -10.0, -16.0), (2.0, -14.0, 40.0), (3.0, -17.0, 140.0)), (33.0 + fat, 33.0 + fat, 43.0 + fat))
+    leg = rounded_tube(((1.0, -10.0, -16.0), (2.0, -14.0, 40.0), (3.0, -17.0, 140.0)), (33.0 + fat, 33.0 + fat, 43.0 + fat), reach_mm=26.0)
     sole = Framed(Blend((
         Ellipsoid((-2.0, -44.0, -46.0), (31.0 + fat, 40.0 + 0.5 * fat, 33.0 + fat), (10.0, 0.0, 4.0)),
-        rounded_tube(((0.0, -30.0, -46.0), (-2.0, 18.0, -50.0)), (29.0 + fat, 33.0 + fat)),
+        rounded_tube(((0.0, -30.0, -46.0), (-2.0, 18.0, -50.0)), (29.0 + fat, 33.0 + fat), reach_mm=26.0),
     ), 14.0), heel)
     front = Framed(Blend((
-        rounded_tube(((-4.0, 18.0, -46.0), (-4.0, 62.0, -74.0), (0.0, 120.0, -118.0)), (32.0 + fat, 28.0 + fat, 21.0)),
-        rounded_tube(((12.0, 20.0, -58.0), (18.0, 100.0, -116.0)), (24.0 + fat, 17.0)),
+        rounded_tube(((-4.0, 18.0, -46.0), (-4.0, 62.0, -74.0), (0.0, 120.0, -118.0)), (32.0 + fat, 28.0 + fat, 21.0), reach_mm=26.0),
+        rounded_tube(((12.0, 20.0, -58.0), (18.0, 100.0, -116.0)), (24.0 + fat, 17.0), reach_mm=26.0),
     ), 14.0), foot)
     outline = Blend((leg, sole, front), 16.0)
     achilles = _through(heel, [(2.0, -38.0, 140.0), (0.0, -34.0, 40.0), (-3.0, -38.0, 10.0)], [(-5.0, -62.0, -26.0), (-5.0, -68.0, -40.0)])

@@ -14,9 +14,9 @@ def knee_tissue(rng: np.random.Generator, thigh: Frame, shank: Frame, glide: Fra
     fat = jittered(rng, 4.0, 3.0)
     outline = Blend((
         Framed(rounded_tube(((0.0, -6.0, 18.0), (-2.0, -10.0, 60.0), (-6.0, -8.0, 130.0), (-8.0, -6.0, 260.0)),
-                    (50.0 + fat, 52.0 + fat, 62.0 + fat, 74.0 + 2 * fat)), thigh),
+                    (50.0 + fat, 52.0 + fat, 62.0 + fat, 74.0 + 2 * fat), reach_mm=26.0), thigh),
         Framed(rounded_tube(((0.0, -8.0, -4.0), (0.0, -17.0, -50.0), (0.0, -26.0, -120.0), (0.0, -24.0, -260.0)),
-                    (46.0 + fat, 45.0 + fat, 50.0 + fat, 40.0 + fat)), shank),
+                    (46.0 + fat, 45.0 + fat, 50.0 + fat, 40.0 + fat), reach_mm=26.0), shank),
         Framed(Ellipsoid((3.0, 30.0, 28.0), (34.0, 24.0 + 0.5 * fat, 34.0)), glide),
     ), 22.0)
     soft: list[Fill | Muscle] = [

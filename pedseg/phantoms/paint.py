@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pedseg.phantoms.scene import Bone, Fill, Muscle, Scene
-from pedseg.phantoms.solids import FAR_MM, Array, Box, Points, moved_box, smooth_max
+from pedseg.phantoms.solids import FAR_MM, Array, Points, moved_box, smooth_max
 from pedseg.phantoms.texture import grain, septa
-from pedseg.phantoms.warp import Warp
+from pedseg.phantoms.warp import Warp, hats
 
 Region = tuple[slice, slice]
+STRIDE = 6
+"""Pixels between the points of the coarse look."""
+SKIN_STEP_MM = 1.2
 LEAST_FAT_MM = 1.0
 """Fat between the skin and everything below it."""
 ARTICULAR_RISE_MM = 6.0
@@ -57,25 +61,50 @@ class Stage:
             rows.append(((a * i)[:, None] + (b * j + c * k + d)[None, :]).astype(np.float32) + moved[axis])
         return rows[0], rows[1], rows[2]
 
-    def region(self, box: Box, k: int) -> Region | None:
-        """Pixels of slice k that a box may touch; None where it touches none."""
+    @cached_property
+    def regions(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """By `id` of each part of the scene: first and last index (I, J, K) it may touch."""
         reach = np.array([[-1.0], [1.0]]) * (self.warp.reach_mm + self.pixel_mm)
         inverse = np.linalg.inv(self.affine)
-        low, high = moved_box(box + reach, inverse[:3, :3], inverse[:3, 3])
-        if not low[2] <= k <= high[2]:
+        found = {}
+        for part in (*self.scene.soft, *self.scene.bones):
+            low, high = moved_box(part.box + reach, inverse[:3, :3], inverse[:3, 3])
+            first = np.floor(low).clip(0, self.shape).astype(int)
+            last = np.ceil(high).clip(-1, np.asarray(self.shape) - 1).astype(int)
+            found[id(part)] = first, last
+        return found
+
+    def region(self, part: Fill | Muscle | Bone, points: Points, k: int) -> Region | None:
+        """Pixels of slice k near a part: inside its box, then where a coarse look finds it; None if nowhere."""
+        first, last = self.regions[id(part)]
+        if not first[2] <= k <= last[2] or (first > last).any():
             return None
-        (i0, j0), (i1, j1) = np.floor(low[:2]).clip(0), np.minimum(np.ceil(high[:2]) + 1, self.shape[:2])
-        return (slice(int(i0), int(i1)), slice(int(j0), int(j1))) if i0 < i1 and j0 < j1 else None
+        region = slice(int(first[0]), int(last[0]) + 1), slice(int(first[1]), int(last[1]) + 1)
+        limit = part.reach_mm + 2 * STRIDE * self.pixel_mm
+        coarse = part.frame.local(_cut(points, region, STRIDE))
+        return _narrowed(region, part.solid.distance(coarse) < limit)
+
+
+def _narrowed(region: Region, near: NDArray[np.bool_]) -> Region | None:
+    """The part of a region that a mask of every STRIDE-th pixel marks, with one step of margin."""
+    rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+    if not rows.size:
+        return None
+    cuts = []
+    for whole, marked in zip(region, (rows, columns), strict=True):
+        start = max(whole.start, whole.start + (int(marked[0]) - 1) * STRIDE + 1)
+        cuts.append(slice(start, min(whole.stop, whole.start + (int(marked[-1]) + 1) * STRIDE)))
+    return cuts[0], cuts[1]
 
 
 def paint_slice(stage: Stage, k: int) -> tuple[Array, NDArray[np.uint8]]:
     """Grey values (I, J) without the scanner's doing, and labels (I, J), of slice k."""
     points = stage.points(k)
-    depth = stage.scene.outline.distance(points)
+    depth = _skin_distance(stage, points)
     grey = _paint_skin(stage, points, depth)
     covered = depth + (stage.scene.skin_mm + LEAST_FAT_MM)
     for part in stage.scene.soft:
-        if region := stage.region(part.box, k):
+        if region := stage.region(part, points, k):
             _paint_soft(stage, part, _cut(points, region), (grey[region], covered[region]))
     label = np.zeros(grey.shape, dtype=np.uint8)
     shapes = _shapes(stage, points, covered, k)
@@ -88,8 +117,17 @@ def paint_slice(stage: Stage, k: int) -> tuple[Array, NDArray[np.uint8]]:
     return grey, label
 
 
-def _cut(points: Points, region: Region) -> Points:
-    return points[0][region], points[1][region], points[2][region]
+def _skin_distance(stage: Stage, points: Points) -> Array:
+    """Distance to the skin, which is smooth: looked at every millimetre or so, linear in between."""
+    step = max(1, int(SKIN_STEP_MM / stage.pixel_mm))
+    (rows, row_weights), (columns, column_weights) = (hats(n, step) for n in points[0].shape)
+    x, y, z = (p[np.ix_(rows, columns)] for p in points)
+    return np.asarray(row_weights @ stage.scene.outline.distance((x, y, z)) @ column_weights.T)
+
+
+def _cut(points: Points, region: Region, step: int = 1) -> Points:
+    x, y, z = (p[region][::step, ::step] for p in points)
+    return x, y, z
 
 
 def _cover(distance: Array, blur_mm: float) -> Array:
@@ -103,10 +141,15 @@ def _blend(grey: Array, share: Array, value: Array | float) -> None:
 
 def _paint_skin(stage: Stage, points: Points, depth: Array) -> Array:
     tones, pixel = stage.tones, stage.pixel_mm
-    grey = np.full(points[0].shape, tones["air"], dtype=np.float32)
-    _blend(grey, _cover(depth, pixel), tones["skin"])
+    grey = np.full(depth.shape, tones["air"], dtype=np.float32)
+    whole = slice(0, depth.shape[0]), slice(0, depth.shape[1])
+    body = _narrowed(whole, depth[::STRIDE, ::STRIDE] < STRIDE * pixel)
+    if body is None:
+        return grey
+    points, depth, inside = _cut(points, body), depth[body], grey[body]
+    _blend(inside, _cover(depth, pixel), tones["skin"])
     fat = tones["fat"] * (1 + 0.035 * grain(points, (2.0, 2.0, 2.0)) - 0.28 * septa(points, (0.3, 0.2, 1.0), 99))
-    _blend(grey, _cover(depth + stage.scene.skin_mm, pixel), fat)
+    _blend(inside, _cover(depth + stage.scene.skin_mm, pixel), fat)
     return grey
 
 
@@ -159,7 +202,7 @@ def _shapes(stage: Stage, points: Points, covered: Array, k: int) -> list[_Shape
     covered = covered + 1.0
     shapes = []
     for bone in stage.scene.bones:
-        region = stage.region(bone.box, k)
+        region = stage.region(bone, points, k)
         if region is None:
             continue
         local = bone.frame.local(_cut(points, region))

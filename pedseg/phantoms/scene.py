@@ -7,7 +7,7 @@ All of it in the limb's own frame: x lateral, y anterior, z superior, in millime
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -55,10 +55,14 @@ class Bone:
     marrow: float = 1.0
 
     @property
+    def reach_mm(self) -> float:
+        """How far outside its surface a bone still matters, to its cartilage and its neighbours."""
+        return max(self.cartilage_mm + 1.0, 6.0)
+
+    @property
     def box(self) -> Box:
-        """Around the bone and its cartilage, in the limb's frame."""
-        margin = self.cartilage_mm + 2.0
-        return self.frame.box(self.solid.box + np.array([[-margin], [margin]]))
+        """Around the bone and its reach, in the limb's frame."""
+        return self.frame.box(self.solid.box + np.array([[-1.0], [1.0]]) * self.reach_mm)
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,14 @@ class Fill:
     blur_mm: float = 0.0
 
     @property
+    def reach_mm(self) -> float:
+        """How far outside its surface it is painted."""
+        return 0.5 + self.blur_mm / 2
+
+    @property
     def box(self) -> Box:
         """In the limb's frame."""
-        return self.frame.box(self.solid.box + np.array([[-1.0], [1.0]]))
+        return self.frame.box(self.solid.box + np.array([[-1.0], [1.0]]) * self.reach_mm)
 
 
 @dataclass(frozen=True)
@@ -90,11 +99,12 @@ class Muscle:
     septa: float = 0.8
     seed: int = 0
     frame: Frame = HERE
+    reach_mm: ClassVar[float] = 0.5
 
     @property
     def box(self) -> Box:
         """In the limb's frame."""
-        return self.frame.box(self.solid.box + np.array([[-1.0], [1.0]]))
+        return self.frame.box(self.solid.box + np.array([[-1.0], [1.0]]) * self.reach_mm)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ def shoulder_tissue(rng: np.random.Generator, arm: Frame, blade: Frame) -> tuple
     fat = jittered(rng, 3.5, 2.5)
     outline = Blend((
         Ellipsoid((-170.0, -6.0, -165.0), (158.0 + fat, 122.0 + fat, 262.0)),
-        Framed(rounded_tube(((2.0, 0.0, 2.0), (6.0, 0.0, -60.0), (6.0, 0.0, -240.0)), (42.0 + fat, 42.0 + fat, 37.0 + fat)), arm),
-        rounded_tube(((-14.0, -8.0, 6.0), (-80.0, -22.0, 30.0), (-150.0, -14.0, 90.0)), (37.0 + fat, 44.0 + fat, 52.0)),
+        Framed(rounded_tube(((2.0, 0.0, 2.0), (6.0, 0.0, -60.0), (6.0, 0.0, -240.0)), (42.0 + fat, 42.0 + fat, 37.0 + fat), reach_mm=26.0), arm),
+        rounded_tube(((-14.0, -8.0, 6.0), (-80.0, -22.0, 30.0), (-150.0, -14.0, 90.0)), (37.0 + fat, 44.0 + fat, 52.0), reach_mm=26.0),
     ), 24.0)
     soft: list[Fill | Muscle] = [
         Muscle(Ellipsoid((-170.0, -6.0, -165.0), (151.0, 115.0, 254.0)), (0.6, 0.6, 0.5), 0.75, seed=51),

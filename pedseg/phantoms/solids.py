@@ -98,10 +98,15 @@ class Ellipsoid:
 
 @dataclass(frozen=True)
 class Tube:
-    """A chain of rounded cones through points (mm), with a radius (mm) at each."""
+    """A chain of rounded cones through points (mm), with a radius (mm) at each.
+
+    Pieces further than `reach_mm` from all points asked for are left out; a fillet with another solid
+    needs at least its radius.
+    """
 
     points: tuple[Vec, ...]
     radii: tuple[float, ...]
+    reach_mm: float = 10.0
 
     @property
     def box(self) -> Box:
@@ -110,12 +115,12 @@ class Tube:
         return np.array([(centers - radii).min(0), (centers + radii).max(0)])
 
     def distance(self, points: Points) -> Array:
-        """See `Solid`; parts more than 12 mm outside the points' box are left out."""
+        """See `Solid`."""
         low = np.array([p.min() for p in points])
         high = np.array([p.max() for p in points])
         best: Array | None = None
         for a, b, ra, rb in zip(self.points, self.points[1:], self.radii, self.radii[1:], strict=False):
-            reach = max(ra, rb) + 12
+            reach = max(ra, rb) + self.reach_mm
             if (np.minimum(a, b) - reach > high).any() or (np.maximum(a, b) + reach < low).any():
                 continue
             d = _cone(points, (a, b), (ra, rb))
@@ -123,17 +128,17 @@ class Tube:
         return np.full_like(points[0], FAR_MM) if best is None else best
 
 
-def rounded_tube(points: tuple[Vec, ...], radii: tuple[float, ...], steps: int = 4) -> Tube:
-    """A tube through points without kinks: a Catmull-Rom curve in `steps` pieces between neighbours."""
+def rounded_tube(points: tuple[Vec, ...], radii: tuple[float, ...], *, reach_mm: float = 10.0) -> Tube:
+    """A tube through points without kinks: a Catmull-Rom curve in four pieces between neighbours."""
     knots = np.column_stack([np.asarray(points, dtype=float), radii])
     padded = np.vstack([2 * knots[0] - knots[1], knots, 2 * knots[-1] - knots[-2]])
-    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    t = np.linspace(0, 1, 4, endpoint=False)[:, None]
     pieces = []
     for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
         pieces.append(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
     dense = np.vstack([*pieces, knots[-1:]])
     least = min(radii) * 0.8
-    return Tube(tuple((float(x), float(y), float(z)) for x, y, z, _ in dense), tuple(max(float(r), least) for r in dense[:, 3]))
+    return Tube(tuple((float(x), float(y), float(z)) for x, y, z, _ in dense), tuple(max(float(r), least) for r in dense[:, 3]), reach_mm)
 
 
 def _cone(points: Points, ends: tuple[Vec, Vec], radii: tuple[float, float]) -> Array:

@@ -60,8 +60,9 @@ def septa(points: Points, along: Vec, seed: int) -> Array:
     sway = np.sin(height * (1 / 17.0)) * np.float32(1.6)
     i = sum(p * float(c) for p, c in zip(points, u, strict=True)) + sway
     j = sum(p * float(c) for p, c in zip(points, v, strict=True)) - sway
-    tile = septa_tile()
-    return tile[_wrapped(i, shift[0], SEPTA_PITCH_MM, SEPTA_TILE), _wrapped(j, shift[1], SEPTA_PITCH_MM, SEPTA_TILE)]
+    row = _wrapped(i, shift[0], SEPTA_PITCH_MM, SEPTA_TILE)
+    return np.take(septa_tile().ravel(), row * SEPTA_TILE + _wrapped(j, shift[1], SEPTA_PITCH_MM, SEPTA_TILE))
+
 
 
 def grain(points: Points, stretch: Vec = (1.0, 1.0, 1.0)) -> Array:
@@ -69,9 +70,9 @@ def grain(points: Points, stretch: Vec = (1.0, 1.0, 1.0)) -> Array:
     i, j, k = (
         _wrapped(p, 0.0, GRAIN_PITCH_MM * s, GRAIN_TILE) for p, s in zip(points, stretch, strict=True)
     )
-    return grain_tile()[i, j, k]
+    return np.take(grain_tile().ravel(), (i * GRAIN_TILE + j) * GRAIN_TILE + k)
 
 
 def _wrapped(mm: Array, shift_mm: float, pitch_mm: float, size: int) -> NDArray[np.int32]:
-    index = np.floor(mm * (1 / pitch_mm) + float(shift_mm / pitch_mm)).astype(np.int32)
-    return index & (size - 1)
+    # Far from zero, so that cutting the fraction off is rounding down.
+    return (mm * (1 / pitch_mm) + (float(shift_mm / pitch_mm) + 64.0 * size)).astype(np.int32) & (size - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,3 +49,11 @@ def basis(n: int, controls: int) -> NDArray[np.float64]:
     for m in range(4):
         out[np.arange(n), first + m] = weights[m]
     return out
+
+
+@lru_cache(maxsize=8)
+def hats(n: int, step: int) -> tuple[NDArray[np.int64], Array]:
+    """Every step-th of n indices and the last, and (n, nodes) weights that interpolate between them."""
+    nodes = np.unique([*range(0, n, step), n - 1])
+    weights = [np.interp(np.arange(n), nodes, row) for row in np.eye(len(nodes))]
+    return nodes, np.stack(weights, axis=1).astype(np.float32)
