@@ -1,6 +1,6 @@
 """Grey values to zero mean and unit variance, an exam at a time.
 
-Memory: one float32 copy of the exam and, for whole numbers, a histogram.
+Memory: one float32 copy of the exam and a histogram.
 """
 
 from __future__ import annotations
@@ -48,29 +48,57 @@ def normalise(array: NDArray[Any], *, clip_percentiles: tuple[float, float] | No
 
 
 def clip_limits(array: NDArray[Any], percentiles: tuple[float, float]) -> tuple[float, float]:
-    """Percentiles as `np.percentile` gives them, from a histogram where the values are whole numbers."""
+    """Percentiles as `np.percentile` gives them, from a histogram for whole numbers and float32."""
     flat = _flat(array)
     ranks = np.asarray(percentiles, dtype=np.float64) / 100 * (flat.size - 1)
-    if np.issubdtype(array.dtype, np.integer) and (limits := _whole_number_ranks(flat, ranks)):
-        return limits
-    low, high = np.percentile(flat, percentiles)
+    floor = np.floor(ranks)
+    wanted = np.concatenate([floor, np.minimum(floor + 1, flat.size - 1)]).astype(np.int64)
+    values = _sorted_values_at(flat, wanted)
+    if values is None:
+        values = np.partition(flat, np.unique(wanted))[wanted]
+    values = values.astype(np.float64)
+    low, high = values[:2] + (values[2:] - values[:2]) * (ranks - floor)
     return float(low), float(high)
 
 
-def _whole_number_ranks(flat: NDArray[Any], ranks: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Values at two fractional ranks of the sorted voxels; None where the range is too wide for a histogram."""
+def _sorted_values_at(flat: NDArray[Any], ranks: NDArray[np.int64]) -> NDArray[Any] | None:
+    """What stands at some ranks of the sorted voxels, without sorting them; None for types it cannot do."""
+    if flat.dtype == np.float32:
+        return _floats_at(flat, ranks)
+    if not np.issubdtype(flat.dtype, np.integer):
+        return None
     first, last = int(flat.min()), int(flat.max())
     if last - first >= MAX_BINS:
         return None
     counts = np.zeros(last - first + 1, dtype=np.int64)
     for part in _parts(flat.size):
         counts += np.bincount(flat[part].astype(np.int64) - first, minlength=counts.size)
-    below = np.cumsum(counts)
-    floor = np.floor(ranks)
-    lower = np.searchsorted(below, floor, side="right")
-    upper = np.searchsorted(below, np.minimum(floor + 1, flat.size - 1), side="right")
-    low, high = first + lower + (upper - lower) * (ranks - floor)
-    return float(low), float(high)
+    return first + np.searchsorted(np.cumsum(counts), ranks, side="right")
+
+
+def _floats_at(flat: NDArray[np.float32], ranks: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Only voxels that share their upper 16 bits with a wanted value are sorted."""
+    counts = np.zeros(1 << 16, dtype=np.int64)
+    for part in _parts(flat.size):
+        counts += np.bincount(_upper_bits(flat[part]), minlength=counts.size)
+    # As bit patterns negative numbers come after the positive ones, the lowest last.
+    rising = np.concatenate([np.arange((1 << 16) - 1, (1 << 15) - 1, -1), np.arange(1 << 15)])
+    upto = np.cumsum(counts[rising])
+    bins = np.unique(np.searchsorted(upto, ranks, side="right"))
+    chosen = np.zeros(1 << 16, dtype=bool)
+    chosen[rising[bins]] = True
+    parts = (flat[part] for part in _parts(flat.size))
+    values: NDArray[np.float32] = np.concatenate([part[chosen[_upper_bits(part)]] for part in parts])
+    values.sort()
+    # Ranks among the chosen: those of all voxels less the voxels of bins that were passed over.
+    passed = np.cumsum(np.where(chosen[rising], 0, counts[rising]))
+    at: NDArray[np.float32] = values[ranks - passed[np.searchsorted(upto, ranks, side="right")]]
+    return at
+
+
+def _upper_bits(part: NDArray[np.float32]) -> NDArray[np.uint32]:
+    bits: NDArray[np.uint32] = np.ascontiguousarray(part).view(np.uint32) >> np.uint32(16)
+    return bits
 
 
 def _check_finite(array: NDArray[Any]) -> None:

@@ -175,8 +175,8 @@ def _turn(geometry: Geometry, slice_axis: int) -> tuple[tuple[int, int, int], tu
 
 
 def _target_size(extent: float, window: int) -> int:
-    """Target pixels over an extent in pixels: up to half a pixel over either end belongs to the outer ones."""
-    return max(window, math.ceil(extent - 1))
+    """Target pixels over an extent in pixels: up to half a pixel over either end needs no second window."""
+    return window if extent <= window + 1 else math.ceil(extent - 1e-6)
 
 
 def _offsets(size: int, window: int) -> list[int]:

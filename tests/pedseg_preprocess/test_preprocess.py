@@ -96,6 +96,16 @@ def test_a_coarser_plan_costs_dice_and_the_table_says_how_much(tmp_path):
     assert table[2].split() == ["box", "small", "2", f"{np.mean(scores):.4f}", f"{min(scores):.4f}"]
 
 
+def test_exams_wider_than_the_window_and_in_another_plane_say_so_and_lose_nothing(tmp_path):
+    space = _workspace(tmp_path, window=32, plane="coronal")
+    (manifest, _) = pedseg_preprocess(space.root).entries["box"]
+    entry = read_entry(space.cache("default", "box"), "a")
+    assert [code for code, _ in manifest.notices] == ["PS-W120", "PS-W121"]
+    assert entry.images.shape == (6 * 4, 32, 32)
+    assert manifest.ceiling == {"big": 1.0, "small": 1.0}
+    assert manifest.rows_with["small"] == (12, 13, 14, 15)
+
+
 def test_what_is_there_stays_and_only_what_changed_is_made_again(tmp_path, caplog):
     space = _workspace(tmp_path)
     assert pedseg_preprocess(space.root).made == 2

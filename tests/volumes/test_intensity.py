@@ -34,6 +34,22 @@ def test_percentiles_of_whole_numbers_are_numpys(offset):
     np.testing.assert_allclose(clip_limits(image, (0.05, 99.95)), np.percentile(image, (0.05, 99.95)), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", ["mixed", "negative", "steps", "zeros", "tiny"])
+@pytest.mark.parametrize("percentiles", [(0.05, 99.95), (0, 100), (40.0, 60.0)])
+def test_percentiles_of_floats_are_numpys_whatever_their_sign_and_spread(dtype, make, percentiles):
+    rng = np.random.default_rng(5)
+    image = {
+        "mixed": lambda: rng.normal(size=(60, 40, 30)) * 10.0 ** rng.integers(-3, 4, (60, 40, 30)),
+        "negative": lambda: -rng.gamma(2, 150, (60, 40, 30)),
+        "steps": lambda: rng.integers(-3, 3, (60, 40, 30)) * 0.7,
+        "zeros": lambda: np.where(rng.random((60, 40, 30)) < 0.9, -0.0, rng.normal(size=(60, 40, 30))),
+        "tiny": lambda: rng.normal(size=(1, 1, 3)),
+    }[make]().astype(dtype)
+    expected = np.percentile(image.astype(np.float64), percentiles)
+    np.testing.assert_allclose(clip_limits(image, percentiles), expected, rtol=1e-12, atol=0)
+
+
 def test_a_range_too_wide_for_a_histogram_still_gives_numpys_percentiles():
     image = _image(np.int32)
     image[0, 0, 0] = 2**31 - 1
