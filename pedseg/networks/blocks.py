@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 
 def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -10,11 +12,7 @@ def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
 
     The convolution has no bias: the shift of the norm takes its place (B, section 2.1.2).
     """
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),  # the norm's backward needs its input only, so its output may be overwritten
-    )
+    return _normalised(nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False))
 
 
 def double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -24,4 +22,29 @@ def double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
 
 def upsample_conv(in_channels: int, out_channels: int) -> nn.Sequential:
     """Nearest x2, then a block; (B, in, H, W) -> (B, out, 2H, 2W)."""
-    return nn.Sequential(nn.Upsample(scale_factor=2.0, mode="nearest"), conv_block(in_channels, out_channels))
+    return _normalised(UpsampleConv(in_channels, out_channels))
+
+
+class UpsampleConv(nn.Conv2d):
+    """Nearest x2, then a 3x3 convolution without bias, computed as one transposed convolution.
+
+    Upsampled pixels come in equal 2x2 blocks, so a 3x3 window holds four different values. Adding up the weights
+    that fall on each gives a 4x4 kernel of stride 2: the same sums from 4/9 of the products, and no upsampled map
+    in memory (half the time on a CPU).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=1, bias=False)
+        line = torch.tensor([[0.0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]])  # weight r falls on kernel places u
+        self.register_buffer("spread", torch.kron(line, line), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, H, W) -> (B, out, 2H, 2W)."""
+        kernel = torch.matmul(self.weight.flatten(2), self.spread)  # type: ignore[arg-type]  # a class annotation would not script
+        kernel = kernel.reshape(self.out_channels, self.in_channels, 4, 4).transpose(0, 1)
+        return F.conv_transpose2d(x, kernel, stride=2, padding=1)
+
+
+def _normalised(convolution: nn.Conv2d) -> nn.Sequential:
+    # the norm's backward needs its input only, so its output may be overwritten
+    return nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU(inplace=True))
