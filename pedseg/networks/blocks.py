@@ -35,12 +35,13 @@ class UpsampleConv(nn.Conv2d):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, 3, padding=1, bias=False)
+        self.spread: Tensor  # not in the class body: TorchScript cannot read an annotation there
         line = torch.tensor([[0.0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]])  # weight r falls on kernel places u
         self.register_buffer("spread", torch.kron(line, line), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, H, W) -> (B, out, 2H, 2W)."""
-        kernel = torch.matmul(self.weight.flatten(2), self.spread)  # type: ignore[arg-type]  # a class annotation would not script
+        kernel = torch.matmul(self.weight.flatten(2), self.spread)  # (out, in, 16)
         kernel = kernel.reshape(self.out_channels, self.in_channels, 4, 4).transpose(0, 1)
         return F.conv_transpose2d(x, kernel, stride=2, padding=1)
 
