@@ -19,7 +19,7 @@ def choose(
 
     Args:
         candidates: of one folder, at least one.
-        series: index as listed, or Series Instance UID; None: the only one that fits.
+        series: index as listed (a number or its text), or Series Instance UID; None: the only one that fits.
         echo: echo number, where a series holds several.
         phase: number as listed, where a series holds several images a position.
 
@@ -34,6 +34,7 @@ def choose(
 
 def _choose_stack(candidates: Sequence[Series], series: int | str | None) -> tuple[list[Series], tuple[Notice, ...]]:
     """The parts of one stack."""
+    series = int(series) if isinstance(series, str) and series.isdecimal() else series
     stacks: dict[int, list[Series]] = {}
     for part in candidates:
         stacks.setdefault(part.index, []).append(part)

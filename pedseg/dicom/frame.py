@@ -106,8 +106,8 @@ class Frame:
     path: Path
     name: str
     number: int
-    uid: str
-    series: SeriesKey
+    uid: str = field(repr=False)
+    series: SeriesKey = field(repr=False)
     sop_class: str
     image_type: tuple[str, ...] = ()
     matrix: tuple[int, int] = (0, 0)

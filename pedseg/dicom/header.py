@@ -190,8 +190,8 @@ def _inflate(file: BinaryIO) -> bytes:
     """Inflate the rest of a deflated file."""
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
     data = stream.decompress(file.read(), MAX_INFLATED)
-    if stream.unconsumed_tail:
-        raise ValueError("a deflated file grows beyond the limit")
+    if not stream.eof:
+        raise ValueError("a deflated file is cut, or grows beyond the limit")
     return data
 
 

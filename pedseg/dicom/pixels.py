@@ -98,8 +98,10 @@ def _native(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
             if plane.size < count:
                 raise InputError("PS-A08", f"{name}: {plane.size} of {count} pixels: copy it again from the source")
             yield plane.reshape(rows, columns)
-    except (OSError, *PARSE_FAULTS) as error:
+    except OSError as error:
         raise InputError("PS-A07", f"the pixels of {name} cannot be read: copy it again from the source") from error
+    except PARSE_FAULTS as error:
+        raise InputError("PS-A121", f"the pixels of {name} are not where its header says: export it again") from error
 
 
 def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:

@@ -45,10 +45,12 @@ def _distinct(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
         return frames
     along = projections(frames)
     kept: list[int] = []
-    for i in np.argsort(along, kind="stable"):
-        near = [j for j in kept if abs(along[i] - along[j]) < SAME_PLACE_MM]
-        if not any(_same_place(frames[i], frames[j]) and same_pixels(frames[i], frames[j]) for j in near):
-            kept.append(int(i))
+    near = 0  # kept[near:] lie within reach of the image at hand
+    for i in map(int, np.argsort(along, kind="stable")):
+        while near < len(kept) and along[i] - along[kept[near]] >= SAME_PLACE_MM:
+            near += 1
+        if not any(_same_place(frames[i], frames[j]) and same_pixels(frames[i], frames[j]) for j in kept[near:]):
+            kept.append(i)
     return tuple(frames[i] for i in sorted(kept))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +45,11 @@ class Series:
     """
 
     index: int
-    key: SeriesKey
-    frames: tuple[Frame, ...]
-    copies: tuple[Frame, ...] = ()
-    left_out: tuple[Frame, ...] = ()
-    damaged: tuple[Frame, ...] = ()
+    key: SeriesKey = field(repr=False)
+    frames: tuple[Frame, ...] = field(repr=False)
+    copies: tuple[Frame, ...] = field(default=(), repr=False)
+    left_out: tuple[Frame, ...] = field(default=(), repr=False)
+    damaged: tuple[Frame, ...] = field(default=(), repr=False)
     n_in_series: int = 0
     n_files_in_series: int = 0
     instances: tuple[int, int] | None = None

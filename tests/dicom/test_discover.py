@@ -154,6 +154,43 @@ def mpeg(folder: Path) -> None:
     write_series(folder, change)
 
 
+def cut_compressed(syntax):
+    """A writer of the series in which the compressed pixels of one slice are cut."""
+
+    def write(folder: Path) -> None:
+        def change(_k: int, ds: Dataset) -> Dataset:
+            ds.file_meta = FileMetaDataset()
+            ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            ds.compress(syntax, generate_instance_uid=False)
+            return ds
+
+        path = write_series(folder, change) / "im0015"
+        path.write_bytes(path.read_bytes()[:-60])
+
+    return write
+
+
+def cut_deflated(folder: Path) -> None:
+    write_series(folder)
+    path = save(image(GRID, 14), folder / "im0015", DeflatedExplicitVRLittleEndian)
+    path.write_bytes(path.read_bytes()[:-60])
+
+
+def packed_but_native(folder: Path) -> None:
+    """Fragments under a transfer syntax that has none."""
+    path = write_series(folder) / "im0015"
+    data = path.read_bytes()
+    at = data.rindex(b"\xe0\x7f\x10\x00OW") + 8
+    path.write_bytes(data[:at] + b"\xff\xff\xff\xff" + data[at + 4 :])
+
+
+def private_syntax(folder: Path) -> None:
+    write_series(folder)
+    for path in folder.iterdir():
+        data = path.read_bytes()
+        path.write_bytes(data.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.99999.1.2.1\0", 1))
+
+
 @pytest.mark.parametrize(
     ("write", "notices"),
     [
@@ -191,7 +228,13 @@ def test_readable_folders(write, notices, tmp_path):
         pytest.param(cut_header, "PS-A08", "im0015 ends before its pixel data", id="09"),
         pytest.param(cut_early, "PS-A08", "im0015 ends before its series", id="09-early"),
         pytest.param(cut_in_meta, "PS-A08", "im0015 ends before its series", id="09-meta"),
+        pytest.param(cut_compressed(RLELossless), "PS-A08", "im0015: its compressed", id="08-rle"),
+        pytest.param(cut_compressed(JPEGLSLossless), "PS-A08", "im0015: its compressed", id="08-jpegls"),
+        pytest.param(cut_compressed(JPEG2000Lossless), "PS-A08", "im0015: its compressed", id="08-jpeg2000"),
+        pytest.param(cut_deflated, "PS-A08", "im0015 ends before", id="08-deflated"),
+        pytest.param(packed_but_native, "PS-A121", "im0015: its pixels are packed", id="16-packed"),
         pytest.param(mpeg, "PS-A17", "MPEG2", id="19"),
+        pytest.param(private_syntax, "PS-A17", "1.2.840.99999.1.2.1 is not supported", id="19-private"),
     ],
 )
 def test_refused_folders(write, code, says, tmp_path):

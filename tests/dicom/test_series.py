@@ -195,7 +195,7 @@ def test_refused_mixtures(write, code, says, tmp_path):
     assert "ZZPHI" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("series", [pytest.param(1, id="20-index"), pytest.param(uid("series"), id="20-uid")])
+@pytest.mark.parametrize("series", [1, "1", uid("series")], ids=["20-index", "20-text", "20-uid"])
 def test_a_series_is_chosen_by_index_or_uid(series, tmp_path):
     two_series(tmp_path / "exam")
     volume = read_volume(tmp_path / "exam", series=series)
@@ -276,3 +276,18 @@ def test_facts_hold_no_identity(tmp_path):
         "transfer_syntax": "Explicit VR Little Endian",
     }
     assert volume.slice_axis == 2
+    found = discover(tmp_path)
+    assert "ZZPHI" not in repr(found)
+    assert "ZZPHI" not in repr(found.series[0].frames)
+    assert uid("series") not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("tags", "laterality"),
+    [({}, None), ({"Laterality": "L"}, "L"), ({"ImageLaterality": "R", "Laterality": "L"}, "R")],
+    ids=["60-none", "60-series", "60-image"],
+)
+def test_the_side_is_told_only_where_a_tag_tells_it(tags, laterality, tmp_path):
+    write_series(tmp_path, **tags)
+    assert read_volume(tmp_path).facts.get("laterality") == laterality
+    assert discover(tmp_path).series[0].laterality == (laterality or "")
