@@ -87,7 +87,7 @@ def validation_batches(dataset: SliceDataset) -> OrderedBatches:
 
 
 def _entry(recipe: Recipe, domain: str, case: str) -> CacheEntry:
-    entry = read_entry(recipe.cache / domain, case)
+    entry = read_entry(recipe.cache / domain, case, verify=True)
     wanted = cache_digest(recipe.plan.domain_plan(domain))
     if entry.plan_digest != wanted:
         raise InputError(
