@@ -1,5 +1,19 @@
 """The job that predicts: DICOM or image files in, masks on their own grid out."""
 
-from pedseg_predict.job import PredictOptions, pedseg_predict
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pedseg_predict.job import PredictOptions, pedseg_predict
 
 __all__ = ["PredictOptions", "pedseg_predict"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the job when it is first asked for: `--help` does without."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pedseg_predict import job
+
+    return getattr(job, name)

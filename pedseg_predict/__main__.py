@@ -9,19 +9,30 @@ from pathlib import Path
 from pedseg.cli import make_parser, run
 
 
+def parser() -> argparse.ArgumentParser:
+    """Flags of the command."""
+    flags = make_parser("pedseg_predict", "Segment the bones of an exam: masks on its own grid, volumes, a picture.")
+    flags.add_argument(
+        "-i", "--input", type=Path, required=True, help="DICOM folder, image file, or folder of image files"
+    )
+    flags.add_argument(
+        "-o", "--output", type=Path, required=True, help="folder for masks, prediction.json and preview.png"
+    )
+    flags.add_argument(
+        "-m", "--model", type=Path, help="run or fold folder; else run main of plan default in the workspace"
+    )
+    flags.add_argument("-d", "--domain", help="such as knee; else told from the exam")
+    flags.add_argument("--series", help="which series of a DICOM folder: its index in the list, or its UID")
+    flags.add_argument("--echo", type=int, help="which echo of a series")
+    flags.add_argument("--phase", type=int, help="which phase of a series")
+    flags.add_argument("--device", default="auto", help="auto, cpu, cuda[:n] or mps")
+    flags.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    return flags
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Segment exams."""
-    parser = make_parser("pedseg_predict", "Segment the bones of an exam: masks on its own grid, volumes, a picture.")
-    parser.add_argument("-i", "--input", type=Path, required=True, help="DICOM folder, image file, or folder of image files")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for masks, prediction.json and preview.png")
-    parser.add_argument("-m", "--model", type=Path, help="run or fold folder; else run main of plan default in the workspace")
-    parser.add_argument("-d", "--domain", help="such as knee; else told from the exam")
-    parser.add_argument("--series", help="which series of a DICOM folder: its index in the list, or its UID")
-    parser.add_argument("--echo", type=int, help="which echo of a series")
-    parser.add_argument("--phase", type=int, help="which phase of a series")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda[:n] or mps")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier output")
-    return run(_job, parser, arguments)
+    return run(_job, parser(), arguments)
 
 
 def _job(flags: argparse.Namespace) -> int:
