@@ -82,7 +82,8 @@ def _frames_of(path: Path, name: str, classes: frozenset[str], skipped: Counter[
     whole_header = header.pixels_at >= 0 and not header.truncated
     if not sop_class or not (whole_header or header.text("SeriesInstanceUID")):
         raise InputError("PS-A08", f"{name} ends before its series is named and may be a slice: copy it again")
-    if (header.unsigned("SamplesPerPixel") or 1) != 1:
+    grey = header.text("PhotometricInterpretation") in ("", "MONOCHROME1", "MONOCHROME2")
+    if not grey or (header.unsigned("SamplesPerPixel") or 1) != 1:
         skipped["colour image"] += 1
         return ()
     if _many(header, sop_class):

@@ -125,6 +125,11 @@ class Frame:
     preamble: bool = True
 
     @property
+    def place(self) -> tuple[float, ...]:
+        """The position to a thousandth of a mm: equal for images of one slice."""
+        return tuple(round(value, 3) for value in self.position or ())
+
+    @property
     def localizer(self) -> bool:
         """Whether the scanner calls it a localizer."""
         return "LOCALIZER" in self.image_type

@@ -6,9 +6,10 @@ acquisitions or trigger times slice by slice within one volume.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pedseg.dicom.frame import Frame, PhaseKey
@@ -44,14 +45,14 @@ class Part:
     echo: int | None = None
     phase: int | None = None
     phase_text: str = ""
-    notices: tuple[Notice, ...] = field(default=())
+    notices: tuple[Notice, ...] = ()
 
 
 def split_parts(frames: Sequence[Frame]) -> list[Part]:
     """Echoes in order of echo time, within each its phases."""
     parts = []
     for echo, images in _split_echoes(frames):
-        phases, notices = _prefer_magnitude(_split_phases([Part(tuple(images), echo=echo, phase_text="")]))
+        phases, notices = _prefer_magnitude(_split_phases([Part(tuple(images), echo=echo)]))
         numbers = range(1, len(phases) + 1) if len(phases) > 1 else [None]
         parts += [replace(part, phase=n, notices=notices) for n, part in zip(numbers, phases, strict=True)]
     return parts
@@ -59,7 +60,7 @@ def split_parts(frames: Sequence[Frame]) -> list[Part]:
 
 def multiplicity(frames: Iterable[Frame]) -> int:
     """The largest number of images at one position."""
-    return max(Counter(frame.position for frame in frames).values(), default=0)
+    return max(Counter(frame.place for frame in frames).values(), default=0)
 
 
 def _split_echoes(frames: Sequence[Frame]) -> list[tuple[int | None, list[Frame]]]:
@@ -80,11 +81,10 @@ def _split_echoes(frames: Sequence[Frame]) -> list[tuple[int | None, list[Frame]
 def _echo_times(frames: Sequence[Frame]) -> dict[float | None, float]:
     """Each echo time -> the smallest of its cluster."""
     leaders: dict[float | None, float] = {}
-    previous = leader = -1.0
+    previous = leader = -math.inf
     for time in sorted({f.echo_time_ms for f in frames if f.echo_time_ms is not None}):
         leader = time if time - previous > ECHO_TOLERANCE_MS else leader
-        previous = leaders[time] = time
-        leaders[time] = leader
+        leaders[time], previous = leader, time
     return leaders
 
 

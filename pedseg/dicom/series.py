@@ -87,7 +87,7 @@ class Series:
     @property
     def n_slices(self) -> int:
         """Different positions."""
-        return len({frame.position for frame in self.frames})
+        return len({frame.place for frame in self.frames})
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -162,7 +162,7 @@ def _stacks(key: SeriesKey, frames: list[Frame]) -> list[Series]:
     """The stacks of one series; small ones and localizers stand beside the large ones as left out."""
     damaged = tuple(f for f in frames if f.fault is not None)
     groups = _same_geometry([f for f in frames if f.fault is None])
-    is_large = [len({f.position for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
+    is_large = [len({f.place for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
     large = [g for g, taken in zip(groups, is_large, strict=True) if taken]
     left_out = tuple(f for g, taken in zip(groups, is_large, strict=True) if not taken for f in g) if large else ()
     instances = [f.instance for f in frames if f.instance is not None]

@@ -23,7 +23,7 @@ def number(text: str) -> float | None:
 def whole(text: str) -> int | None:
     """A DICOM integer string, or None."""
     value = number(text)
-    return None if value is None or value != int(value) else int(value)
+    return None if value is None or value != int(value) or abs(value) >= 1 << 31 else int(value)
 
 
 def decimals(text: str, count: int, missing: tuple[str, str], name: str) -> tuple[float, ...]:

@@ -53,6 +53,7 @@ def captures_only(folder: Path) -> None:
     colour.BitsAllocated, colour.BitsStored, colour.HighBit = 8, 8, 7
     colour.PlanarConfiguration, colour.PixelData = 0, bytes(48 * 40 * 3)
     save(colour, folder / "colour")
+    save(image(GRID, 1, PhotometricInterpretation="PALETTE COLOR"), folder / "palette")
     colour.SOPClassUID = colour.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     save(colour, folder / "capture")
     document = image(GRID, 0, SOPClassUID=KeyObjectSelectionDocumentStorage, PixelData=None)
@@ -171,7 +172,7 @@ def test_the_volume_is_found(write, notices, tmp_path):
             r"1 \(series 4\): 40x48x16, 0.25x0.3x0.8 mm; 2 \(series 7\): 40x48x10, 0.25x0.3x0.8 mm",
             id="20",
         ),
-        pytest.param(captures_only, "PS-A04", "1 colour image, 1 not an MR image .Key Object", id="23-nothing-else"),
+        pytest.param(captures_only, "PS-A04", "2 colour image, 1 not an MR image .Key Object", id="23-nothing-else"),
         pytest.param(two_echoes, "PS-A25", "echo 1: 3.1 ms, 16 slices; echo 2: 9.3 ms, 16 slices", id="25"),
         pytest.param(echoes_without_number, "PS-A25", "echo 1: 3.1 ms, 16 slices; echo 2: 9.3 ms", id="25-no-number"),
         pytest.param(phases, "PS-A26", "phase 1: temporal position 1, 16 slices; phase 2: temporal pos", id="26"),
