@@ -30,12 +30,23 @@ def chest_ribs(rng: np.random.Generator, growth: Growth) -> tuple[Bone, ...]:
         size = chest_size(top - 12.0)
         angles = np.radians(np.linspace(-88, 75, 12))
         ring = tuple(
-            (CHEST[0] + (size[0] - 5) * float(np.cos(a)), CHEST[1] + (size[1] - 5) * float(np.sin(a)), top - 24.0 * float(1 + np.sin(a)))
+            (
+                CHEST[0] + (size[0] - 5) * float(np.cos(a)),
+                CHEST[1] + (size[1] - 5) * float(np.sin(a)),
+                top - 24.0 * float(1 + np.sin(a)),
+            )
             for a in angles
         )
         ribs.append(
-            Bone(f"rib_{n + 1}", Tube(ring, (4.6,) * len(ring)), nowhere, cortex_mm=(0.8, 0.8), clear_mm=0.5 * growth.clear_mm,
-                 cartilage_mm=0.0, marrow=jittered(rng, 0.95, 0.1))
+            Bone(
+                f"rib_{n + 1}",
+                Tube(ring, (4.6,) * len(ring)),
+                nowhere,
+                cortex_mm=(0.8, 0.8),
+                clear_mm=0.5 * growth.clear_mm,
+                cartilage_mm=0.0,
+                marrow=jittered(rng, 0.95, 0.1),
+            )
         )
     return tuple(ribs)
 
@@ -48,7 +59,24 @@ def spine(rng: np.random.Generator, growth: Growth) -> tuple[Bone, ...]:
     for n in range(10):
         z = 40.0 - step * n
         body = Ellipsoid((CHEST[0], -50.0, z), (15.0, 13.0, 9.5))
-        arch = Tube(((CHEST[0] + 12, -60.0, z), (CHEST[0] + 12, -72.0, z - 3), (CHEST[0], -80.0, z - 6), (CHEST[0], -98.0, z - 16)), (4.5, 4.0, 4.0, 3.5))
-        bones.append(Bone(f"vertebra_{n + 1}", Blend((body, arch), 3.0), nowhere, cortex_mm=(0.7, 0.7), clear_mm=0.5 * growth.clear_mm,
-                          cartilage_mm=0.0, marrow=jittered(rng, 0.9, 0.05)))
+        arch = Tube(
+            (
+                (CHEST[0] + 12, -60.0, z),
+                (CHEST[0] + 12, -72.0, z - 3),
+                (CHEST[0], -80.0, z - 6),
+                (CHEST[0], -98.0, z - 16),
+            ),
+            (4.5, 4.0, 4.0, 3.5),
+        )
+        bones.append(
+            Bone(
+                f"vertebra_{n + 1}",
+                Blend((body, arch), 3.0),
+                nowhere,
+                cortex_mm=(0.7, 0.7),
+                clear_mm=0.5 * growth.clear_mm,
+                cartilage_mm=0.0,
+                marrow=jittered(rng, 0.9, 0.05),
+            )
+        )
     return tuple(bones)

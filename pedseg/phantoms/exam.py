@@ -18,7 +18,7 @@ from pedseg.phantoms.scene import Scene
 from pedseg.phantoms.shoulder import draw_shoulder
 from pedseg.phantoms.solids import joined
 from pedseg.phantoms.warp import draw_warp
-from pedseg.volumes import Volume
+from pedseg.volumes import Geometry, Volume
 
 SCENES: dict[str, Callable[[Patient], Scene]] = {"ankle": draw_ankle, "knee": draw_knee, "shoulder": draw_shoulder}
 WARP_CONTROLS = {"ankle": (7, 7, 7), "knee": (8, 8, 6), "shoulder": (8, 8, 7)}
@@ -53,19 +53,28 @@ def make_exam(patient: Patient, *, matrix: int | None = None) -> Exam:
     Raises:
         UsageError: PS-A120, a matrix too small.
     """
+    stage, grid = make_stage(patient, matrix=matrix)
+    image, labels = _scan(patient, stage)
+    return Exam(
+        patient,
+        Volume(image, grid.affine, slice_axis=2),
+        Volume(labels, grid.affine, slice_axis=2),
+        PROTOCOLS[patient.domain],
+    )
+
+
+def make_stage(patient: Patient, *, matrix: int | None) -> tuple[Stage, Geometry]:
+    """Draw all of a patient's exam but the scanner: what will be painted, and on which grid."""
     scene = SCENES[patient.domain](patient)
     origin = patient.rng("place").uniform(-60, 60, 3)
-    body = np.diag([scene.scale if patient.side == "right" else -scene.scale, scene.scale, scene.scale])
-    slab = draw_slab(patient, focus_mm=origin + body @ np.asarray(scene.focus_mm), depth_mm=_depth_mm(scene, patient.domain))
+    side = scene.scale if patient.side == "right" else -scene.scale
+    body = np.diag([side, scene.scale, scene.scale]) @ scene.pose.turn
+    slab = draw_slab(
+        patient, focus_mm=origin + body @ np.asarray(scene.focus_mm), depth_mm=_depth_mm(scene, patient.domain)
+    )
     grid = slab.grid(matrix)
-    stage = Stage(scene, draw_tones(patient), _to_limb(body, origin) @ grid.affine, grid.shape, _warp(patient))
-    image, labels = _scan(patient, stage)
-    axis = {"slice_axis": 2}
-    return Exam(patient, Volume(image, grid.affine, **axis), Volume(labels, grid.affine, **axis), PROTOCOLS[patient.domain])
-
-
-def _warp(patient: Patient):
-    return draw_warp(patient.rng("warp"), WARP_CONTROLS[patient.domain], WARP_MM[patient.domain])
+    warp = draw_warp(patient.rng("warp"), WARP_CONTROLS[patient.domain], WARP_MM[patient.domain])
+    return Stage(scene, draw_tones(patient), _to_limb(body, origin) @ grid.affine, grid.shape, warp), grid
 
 
 def _to_limb(body: NDArray[np.float64], origin: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -77,7 +86,7 @@ def _to_limb(body: NDArray[np.float64], origin: NDArray[np.float64]) -> NDArray[
 
 
 def _depth_mm(scene: Scene, domain: str) -> float:
-    """Extent of the named bones across the untilted slices."""
+    """Extent of the named bones across the slices of a limb that lies straight."""
     if scene.depth_mm:
         return scene.depth_mm * scene.scale
     box = joined([bone.frame.box(bone.solid.box) for bone in scene.bones if bone.label])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Stage:
     def regions(self) -> dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """By `id` of each part of the scene: first and last index (I, J, K) it may touch."""
         reach = np.array([[-1.0], [1.0]]) * (self.warp.reach_mm + self.pixel_mm)
-        inverse = np.linalg.inv(self.affine)
+        inverse = np.asarray(np.linalg.inv(self.affine), dtype=np.float64)
         found = {}
         for part in (*self.scene.soft, *self.scene.bones):
             low, high = moved_box(part.box + reach, inverse[:3, :3], inverse[:3, 3])
@@ -130,12 +131,12 @@ def _cut(points: Points, region: Region, step: int = 1) -> Points:
     return x, y, z
 
 
-def _cover(distance: Array, blur_mm: float) -> Array:
+def _cover(distance: NDArray[Any], blur_mm: float) -> Array:
     """Share of a pixel inside a surface."""
     return np.asarray((0.5 - distance * (1 / blur_mm)).clip(0, 1))
 
 
-def _blend(grey: Array, share: Array, value: Array | float) -> None:
+def _blend(grey: Array, share: Array, value: NDArray[Any] | float) -> None:
     grey += share * (value - grey)
 
 

@@ -53,7 +53,9 @@ def draw_tones(patient: Patient) -> Mapping[str, float]:
     bright as the fat under the skin.
     """
     rng = patient.rng("tones")
-    tones = {name: value * float(rng.uniform(0.93, 1.07)) for name, value in (_COMMON | CONTRASTS[patient.domain]).items()}
+    tones = {
+        name: value * float(rng.uniform(0.93, 1.07)) for name, value in (_COMMON | CONTRASTS[patient.domain]).items()
+    }
     conversion = float(rng.uniform(0.84, 1.12))
     return tones | {"marrow": tones["marrow"] * conversion, "epiphysis": tones["epiphysis"] * conversion**0.6}
 
@@ -90,7 +92,7 @@ def scan_slice(scanner: Scanner, grey: Array, shape: tuple[int, int, int], k: in
 def _shading(coil: NDArray[np.float64], shape: tuple[int, int, int], k: int) -> Array:
     a, b, c = coil.shape
     plane = coil @ basis(shape[2], c)[k]
-    return np.exp(basis(shape[0], a) @ plane @ basis(shape[1], b).T).astype(np.float32)
+    return np.asarray(np.exp(basis(shape[0], a) @ plane @ basis(shape[1], b).T), dtype=np.float32)
 
 
 def _ghosted(signal: Array, scanner: Scanner, k: int) -> Array:

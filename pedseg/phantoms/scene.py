@@ -117,6 +117,7 @@ class Scene:
         skin_mm: thickness of the skin.
         soft: soft tissue in painting order, before cartilage and bone.
         bones: in the order in which they make room for one another.
+        pose: how the limb lies in the scanner.
         focus_mm: what the field of view is centred on, in the limb's frame.
         depth_mm: extent of the named bones across the slices; 0: that of their boxes.
     """
@@ -126,5 +127,6 @@ class Scene:
     skin_mm: float
     soft: tuple[Fill | Muscle, ...]
     bones: tuple[Bone, ...]
+    pose: Frame = HERE
     focus_mm: Vec = (0.0, 0.0, 0.0)
     depth_mm: float = 0.0

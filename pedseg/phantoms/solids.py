@@ -37,13 +37,13 @@ class Solid(Protocol):
 def smooth_min(a: Array, b: Array, radius_mm: float) -> Array:
     """Minimum of two distances with a fillet of the given radius."""
     h = np.maximum(radius_mm - np.abs(a - b), 0) * (1 / radius_mm)
-    return np.minimum(a, b) - h * h * (radius_mm / 4)
+    return np.asarray(np.minimum(a, b) - h * h * (radius_mm / 4))
 
 
 def smooth_max(a: Array, b: Array, radius_mm: float) -> Array:
     """Maximum of two distances with a rounded edge."""
     h = np.maximum(radius_mm - np.abs(a - b), 0) * (1 / radius_mm)
-    return np.maximum(a, b) + h * h * (radius_mm / 4)
+    return np.asarray(np.maximum(a, b) + h * h * (radius_mm / 4))
 
 
 def rotation(degrees: Vec) -> NDArray[np.float64]:
@@ -61,7 +61,7 @@ def joined(boxes: list[Box]) -> Box:
 
 
 def transformed(points: Points, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> Points:
-    """matrix @ (points - offset), array by array."""
+    """Matrix @ (points - offset), array by array."""
     x, y, z = (p - float(o) for p, o in zip(points, offset, strict=True))
     m = matrix.astype(float).tolist()
     rows = [x * r[0] + y * r[1] + z * r[2] for r in m]
@@ -138,7 +138,11 @@ def rounded_tube(points: tuple[Vec, ...], radii: tuple[float, ...], *, reach_mm:
         pieces.append(b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a))))
     dense = np.vstack([*pieces, knots[-1:]])
     least = min(radii) * 0.8
-    return Tube(tuple((float(x), float(y), float(z)) for x, y, z, _ in dense), tuple(max(float(r), least) for r in dense[:, 3]), reach_mm)
+    return Tube(
+        tuple((float(x), float(y), float(z)) for x, y, z, _ in dense),
+        tuple(max(float(r), least) for r in dense[:, 3]),
+        reach_mm,
+    )
 
 
 def _cone(points: Points, ends: tuple[Vec, Vec], radii: tuple[float, float]) -> Array:

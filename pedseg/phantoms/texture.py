@@ -24,7 +24,7 @@ def septa_tile() -> Array:
     fade = gaussian_filter(np.random.default_rng(3).standard_normal((SEPTA_TILE,) * 2), 30, mode="wrap")
     fade = np.clip(0.5 + 0.9 * fade / fade.std(), 0, 1)
     tile = np.maximum(coarse * (0.35 + 0.65 * fade), fine * 0.42 * np.roll(fade, 170, axis=0))
-    return tile.astype(np.float32)
+    return np.asarray(tile, dtype=np.float32)
 
 
 def _walls(cells: int, width_mm: float, seed: int) -> NDArray[np.float64]:
@@ -34,7 +34,7 @@ def _walls(cells: int, width_mm: float, seed: int) -> NDArray[np.float64]:
     axis = np.arange(SEPTA_TILE) * SEPTA_PITCH_MM
     grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     grid = grid + 2.2 * np.sin(grid[:, ::-1] * (2 * np.pi * 3 / size))
-    near = cKDTree(seeds, boxsize=size).query(grid % size, k=2)[0]
+    near = np.asarray(cKDTree(seeds, boxsize=np.full(2, size)).query(grid % size, k=2)[0])
     wall = (near[:, 1] - near[:, 0]).reshape(SEPTA_TILE, SEPTA_TILE)
     return np.asarray(np.exp(-((wall / (2 * width_mm)) ** 2)))
 
@@ -64,12 +64,9 @@ def septa(points: Points, along: Vec, seed: int) -> Array:
     return np.take(septa_tile().ravel(), row * SEPTA_TILE + _wrapped(j, shift[1], SEPTA_PITCH_MM, SEPTA_TILE))
 
 
-
 def grain(points: Points, stretch: Vec = (1.0, 1.0, 1.0)) -> Array:
     """Zero-mean, unit-variance texture at points (adult mm)."""
-    i, j, k = (
-        _wrapped(p, 0.0, GRAIN_PITCH_MM * s, GRAIN_TILE) for p, s in zip(points, stretch, strict=True)
-    )
+    i, j, k = (_wrapped(p, 0.0, GRAIN_PITCH_MM * s, GRAIN_TILE) for p, s in zip(points, stretch, strict=True))
     return np.take(grain_tile().ravel(), (i * GRAIN_TILE + j) * GRAIN_TILE + k)
 
 
