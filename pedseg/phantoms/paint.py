@@ -22,6 +22,8 @@ from pedseg.phantoms.warp import Warp, hats
 Region = tuple[slice, slice]
 STRIDE = 6
 """Pixels between the points of the coarse look."""
+SMALL = 24
+"""Regions of fewer pixels a side are not worth a coarse look."""
 SKIN_STEP_MM = 1.2
 LEAST_FAT_MM = 1.0
 """Fat between the skin and everything below it."""
@@ -81,6 +83,8 @@ class Stage:
         if not first[2] <= k <= last[2] or (first > last).any():
             return None
         region = slice(int(first[0]), int(last[0]) + 1), slice(int(first[1]), int(last[1]) + 1)
+        if (last - first)[:2].max() < SMALL:
+            return region
         limit = part.reach_mm + 2 * STRIDE * self.pixel_mm
         coarse = part.frame.local(_cut(points, region, STRIDE))
         return _narrowed(region, part.solid.distance(coarse) < limit)

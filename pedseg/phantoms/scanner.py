@@ -25,6 +25,12 @@ CONTRASTS: dict[str, dict[str, float]] = {
 """Brightness relative to fat, by sequence: T1 gradient echo, gradient echo with longer TE, eTHRIVE."""
 
 
+NOISE_BLUR_PX = 0.55
+"""Interpolation in the scanner ties the noise of neighbouring pixels together ..."""
+NOISE_GAIN = 1.786
+"""... and takes this much of its standard deviation, which is given back."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scanner:
     """One exam's imperfections.
@@ -84,7 +90,7 @@ def scan_slice(scanner: Scanner, grey: Array, shape: tuple[int, int, int], k: in
     signal = gaussian_filter(signal, scanner.blur_px)
     signal = _ghosted(signal, scanner, k)
     channels = rng.standard_normal((2, *grey.shape), dtype=np.float32)
-    channels = gaussian_filter(channels, (0, 0.55, 0.55)) * np.float32(scanner.noise * 1.95)
+    channels = gaussian_filter(channels, (0, NOISE_BLUR_PX, NOISE_BLUR_PX)) * np.float32(scanner.noise * NOISE_GAIN)
     magnitude = np.hypot(signal + channels[0], channels[1])
     return np.asarray((magnitude * scanner.gain + 0.5).clip(0, 4095).astype(np.uint16))
 

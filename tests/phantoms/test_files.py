@@ -121,6 +121,6 @@ def test_a_failure_leaves_nothing(exam: Exam, tmp_path: Path) -> None:
     """Labels that no NIfTI can hold stop the case after its DICOM files are written."""
     huge = exam.labels.array.astype(np.int64) + 2**40
     faulty = dataclasses.replace(exam, labels=exam.labels.with_array(huge))
-    with pytest.raises((OutputError, ValueError)):
+    with pytest.raises(TypeError, match="int32"):
         write_exam(faulty, tmp_path / "case")
     assert list(tmp_path.iterdir()) == []
