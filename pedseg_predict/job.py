@@ -40,7 +40,11 @@ class PredictOptions:
 
 
 def pedseg_predict(
-    source: Path | str, output: Path | str, workspace: Path | str | None = None, *, options: PredictOptions | None = None
+    source: Path | str,
+    output: Path | str,
+    workspace: Path | str | None = None,
+    *,
+    options: PredictOptions | None = None,
 ) -> dict[str, PedsegError]:
     """Segment the exam or exams at a place.
 

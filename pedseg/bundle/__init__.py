@@ -24,7 +24,14 @@ from pedseg.bundle.recipe import (
     validation_batches,
 )
 from pedseg.bundle.steps import TrainStep, ValidateStep
-from pedseg.bundle.training import EpochOrder, ProgressBar, prepare_process, run_to_the_end, run_training, training_objective
+from pedseg.bundle.training import (
+    EpochOrder,
+    ProgressBar,
+    prepare_process,
+    run_to_the_end,
+    run_training,
+    training_objective,
+)
 
 __all__ = [
     "Checkpoints",

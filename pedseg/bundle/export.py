@@ -64,7 +64,11 @@ def bundle_metadata(template: Path, plan: Plan) -> dict[str, Any]:
     metadata: dict[str, Any] = json.loads((template / "configs" / "metadata.json").read_text("utf-8"))
     formats = {f"{part.domain.name}_data_format": data_format(part.domain) for part in plan.domains}
     packages = {name: version(name) for name in metadata["required_packages_version"]}
-    versions = {"monai_version": monai.__version__, "pytorch_version": _plain(torch.__version__), "numpy_version": np.__version__}
+    versions = {
+        "monai_version": monai.__version__,
+        "pytorch_version": _plain(torch.__version__),
+        "numpy_version": np.__version__,
+    }
     titles = ", ".join(part.domain.title or part.domain.name for part in plan.domains)
     return {
         **metadata,
@@ -120,4 +124,4 @@ def finish_fold(recipe: Recipe, best_epoch: int) -> None:
 
 
 def _plain(version: str) -> str:
-    return version.split("+")[0]
+    return version.partition("+")[0]

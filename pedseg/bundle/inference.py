@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.inferers import Inferer
-from monai.transforms import Transform
-from torch import nn
+from monai.inferers.inferer import Inferer
+from monai.transforms.transform import Transform
 
 from pedseg.inference.checkpoint import Model, load_model
 from pedseg.inference.predict import Prediction, findings, predict_windows, restore, to_device
 from pedseg.inference.record import prediction_record
-from pedseg.report.prediction import write_prediction
 from pedseg.plan import load_plan
+from pedseg.report.prediction import write_prediction
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
 from pedseg.storage.prepare import prepare
 
@@ -38,7 +37,7 @@ def fold_model(bundle_root: str | Path) -> Model:
     return load_model(Path(bundle_root).resolve())
 
 
-class ReadExam(Transform):  # type: ignore[misc]
+class ReadExam(Transform):
     """{"exam"} -> {"volume"}.
 
     Args:
@@ -51,11 +50,12 @@ class ReadExam(Transform):  # type: ignore[misc]
         self.choice = Choice(series, echo, phase)
 
     def __call__(self, data: Mapping[str, Any]) -> Item:
+        """Read the exam."""
         exam: Exam = data["exam"]
         return {**data, "volume": read_exam(exam, self.choice)}
 
 
-class PrepareSlices(Transform):  # type: ignore[misc]
+class PrepareSlices(Transform):
     """{"volume"} -> {"image": (N, T, W, W), "prepared"}.
 
     Args:
@@ -67,11 +67,12 @@ class PrepareSlices(Transform):  # type: ignore[misc]
         self.plan = model.plan.domain_plan(domain)
 
     def __call__(self, data: Mapping[str, Any]) -> Item:
+        """Normalise and cut."""
         prepared = prepare(data["volume"], self.plan)
         return {**data, "image": torch.from_numpy(np.stack(list(prepared.windows()))), "prepared": prepared}
 
 
-class StackInferer(Inferer):  # type: ignore[misc]
+class StackInferer(Inferer):
     """Softmax of every window of an exam, as `pedseg_predict` works it out.
 
     Args:
@@ -81,14 +82,14 @@ class StackInferer(Inferer):  # type: ignore[misc]
     def __init__(self, model: Model) -> None:
         self.plan = model.plan
 
-    def __call__(self, inputs: torch.Tensor, network: nn.Module, *_args: Any, **_kwargs: Any) -> torch.Tensor:
+    def __call__(self, inputs: torch.Tensor, network: Any, *_args: Any, **_kwargs: Any) -> torch.Tensor:
         """(N, T, W, W) -> (N, T, C, W, W)."""
         network = to_device(network, self.plan, inputs.device)
         windows = predict_windows([network], inputs.half().cpu().numpy(), self.plan, inputs.device)
         return torch.from_numpy(np.stack(list(windows)))
 
 
-class RestoreLabels(Transform):  # type: ignore[misc]
+class RestoreLabels(Transform):
     """{"pred", "prepared"} -> {"labels": (I, J, K)}.
 
     Args:
@@ -100,10 +101,11 @@ class RestoreLabels(Transform):  # type: ignore[misc]
         self.plan, self.domain = model.plan, domain
 
     def __call__(self, data: Mapping[str, Any]) -> Item:
+        """Bring labels back to the exam's grid."""
         return {**data, "labels": restore(data["prepared"], data["pred"].numpy(), self.plan, self.domain)}
 
 
-class WritePrediction(Transform):  # type: ignore[misc]
+class WritePrediction(Transform):
     """{"labels"} -> files: `output_dir/`, or `output_dir/<exam>/` where there are several exams.
 
     Args:
@@ -120,6 +122,7 @@ class WritePrediction(Transform):  # type: ignore[misc]
         self.folder, self.single, self.overwrite = Path(output_dir), exams == 1, overwrite
 
     def __call__(self, data: Mapping[str, Any]) -> Item:
+        """Write the files of one exam."""
         volume, labels, exam = data["volume"], data["labels"], data["exam"]
         notices = (*volume.notices, *data["prepared"].notices, *findings(labels, self.domain))
         prediction = Prediction(volume.with_array(labels), self.domain, notices, {})

@@ -60,7 +60,8 @@ class History:
         losses = {k: v / self._steps for k, v in self._sums.items()}
         scores = {f"dice_{name}": value for name, value in self.dice.per_domain.items()}
         seconds = time.monotonic() - self._started
-        self.rows.append({"epoch": engine.state.epoch, **losses, "dice": self.dice.compute(), **scores, "seconds": seconds})
+        dice = {"dice": self.dice.compute(), **scores}
+        self.rows.append({"epoch": engine.state.epoch, **losses, **dice, "seconds": seconds})
         self._say(engine.state.max_epochs or 0)
         write_log(self.recipe.root / "log.csv", self.rows)
         with atomic_write(self.recipe.root / "progress.png") as path:
@@ -70,7 +71,8 @@ class History:
         row = self.rows[-1]
         scores = ", ".join(f"{k.removeprefix('dice_')} {v:.3f}" for k, v in row.items() if k.startswith("dice_"))
         best = " (best)" if self.best_epoch == row["epoch"] else ""
-        log.info("epoch %d/%d: loss %.4f, Dice %s%s, %.0f s", row["epoch"], epochs, row["loss"], scores, best, row["seconds"])
+        told = (row["epoch"], epochs, row["loss"], scores, best, row["seconds"])
+        log.info("epoch %d/%d: loss %.4f, Dice %s%s, %.0f s", *told)
 
 
 class TensorBoard:
@@ -91,10 +93,10 @@ class TensorBoard:
 
     def _write(self, _engine: Engine) -> None:
         row = self.history.rows[-1]
-        with SummaryWriter(str(self.folder), purge_step=int(row["epoch"])) as writer:  # type: ignore[no-untyped-call]
+        with SummaryWriter(str(self.folder), purge_step=int(row["epoch"])) as writer:
             for name, value in row.items():
                 if name != "epoch":
-                    writer.add_scalar(name, value, int(row["epoch"]))  # type: ignore[no-untyped-call]
+                    writer.add_scalar(name, value, int(row["epoch"]))
 
 
 def write_log(path: Path, rows: list[Row]) -> None:

@@ -16,7 +16,6 @@ from pedseg.inference.device import arithmetic
 from pedseg.plan import DomainPlan
 from pedseg.volumes.slice_grid import left_right_axis_of
 
-
 Scored = tuple[torch.Tensor, torch.Tensor, SliceRef]
 """Predicted and reference labels (B, W, W), and where the first slice is."""
 
@@ -37,6 +36,11 @@ class TrainStep:
         self.dtype = arithmetic(recipe.plan.schedule.precision)
 
     def __call__(self, engine: Engine, batch: Batch) -> dict[str, float]:
+        """Loss and its terms.
+
+        Raises:
+            TrainingError: PS-A88 the loss is not finite; weights are as before the step.
+        """
         trainer: Any = engine
         trainer.network.train()
         batch = self._augmented(batch.to(trainer.state.device), trainer.state.iteration)
@@ -73,6 +77,7 @@ class ValidateStep:
         self.dtype = arithmetic(recipe.plan.schedule.precision)
 
     def __call__(self, engine: Engine, item: tuple[Batch, SliceRef]) -> Scored:
+        """Labels, the reference, and where the first slice is."""
         evaluator: Any = engine
         batch, place = item
         batch = batch.to(evaluator.state.device)

@@ -62,7 +62,8 @@ class ProgressBar:
 
     def _step(self, engine: Engine) -> None:
         self._bar.update()
-        self._bar.set_postfix(loss=f"{engine.state.output['loss']:.3f}", refresh=False)  # type: ignore[index, call-overload]
+        output: dict[str, float] = engine.state.output  # type: ignore[assignment]
+        self._bar.set_postfix(loss=f"{output['loss']:.3f}", refresh=False)
 
     def _stop(self, _engine: Engine) -> None:
         self._bar.close()
@@ -88,7 +89,7 @@ def run_training(folder: Path, *, device: str = "auto", resume: bool = True) -> 
         device: `auto`, `cpu`, `cuda[:n]` or `mps`.
         resume: take up where the newest checkpoint left the fold.
     """
-    from monai.bundle import ConfigWorkflow
+    from monai.bundle.workflows import ConfigWorkflow
 
     logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)  # says that no log file is kept
     place = choose_device(device)

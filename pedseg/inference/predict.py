@@ -158,9 +158,9 @@ def _mean_softmax(
     images = images.to(device).contiguous(memory_format=layout)
     dtype = arithmetic(plan.schedule.precision)
     with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        total = sum(network(images).float().softmax(1) for network in networks)
-    mean: torch.Tensor = total / len(networks)  # type: ignore[operator, assignment]
-    return mean.half().cpu().numpy()  # type: ignore[no-any-return]
+        mean = sum((network(images).float().softmax(1) for network in networks), torch.zeros(())) / len(networks)
+    probabilities: NDArray[np.float16] = mean.half().cpu().numpy()
+    return probabilities
 
 
 def _spacing_notice(prepared: Prepared, planned_mm: float) -> tuple[Notice, ...]:

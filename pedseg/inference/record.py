@@ -47,7 +47,8 @@ def structure_sizes(labels: Volume, domain: Domain) -> dict[str, dict[str, float
 
 def versions() -> dict[str, str]:
     """Versions that decide what comes out."""
-    return {"pedseg": __version__, "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+    libraries = {"torch": str(torch.__version__), "numpy": np.__version__}
+    return {"pedseg": __version__, "python": platform.python_version(), **libraries}
 
 
 def _plain(notice: Notice) -> dict[str, str]:

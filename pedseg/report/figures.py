@@ -89,7 +89,7 @@ class _View:
 
     def take(self, array: NDArray[Any]) -> NDArray[Any]:
         """Rows down, columns right."""
-        picture = array.take(self._index, axis=self._axis)
+        picture: NDArray[Any] = array.take(self._index, axis=self._axis)
         picture = picture.T if self._swap else picture
         return picture[:: self._steps[0], :: self._steps[1]]
 
@@ -100,7 +100,8 @@ class _View:
 
 
 def _draw(axes: Axes, view: _View, array: NDArray[Any], limits: tuple[float, ...]) -> None:
-    axes.imshow(view.take(array), cmap="gray", vmin=limits[0], vmax=limits[1], extent=view.extent, interpolation="bilinear")
+    low, high = limits
+    axes.imshow(view.take(array), "gray", vmin=low, vmax=high, extent=view.extent, interpolation="bilinear")
     first, last = _EDGES[view.plane].split()
     for x, text in ((0.02, first), (0.98, last)):
         axes.text(x, 0.5, text, color="white", transform=axes.transAxes, ha="left" if x < 0.5 else "right", fontsize=9)
@@ -130,7 +131,10 @@ def _legend(figure: Figure, domain: Domain) -> None:
     from matplotlib.patches import Patch
 
     patches = [Patch(color=s.color, label=s.title or s.name) for s in domain.structures[:12]]
-    figure.legend(handles=patches, loc="lower center", ncols=min(6, len(patches)), fontsize=9, labelcolor="white", facecolor="black")
+    columns = min(6, len(patches))
+    figure.legend(
+        handles=patches, loc="lower center", ncols=columns, fontsize=9, labelcolor="white", facecolor="black"
+    )
 
 
 def _middle_slice(labels: NDArray[Any], axis: int) -> int:
@@ -138,7 +142,7 @@ def _middle_slice(labels: NDArray[Any], axis: int) -> int:
     rest = tuple(a for a in range(3) if a != axis)
     counts = np.stack([(labels == v).sum(axis=rest) for v in np.unique(labels) if v] or [np.zeros(labels.shape[axis])])
     if not counts.any():
-        return labels.shape[axis] // 2
+        return int(labels.shape[axis] // 2)
     score = np.sqrt(counts / np.maximum(1, counts.max(axis=1, keepdims=True))).sum(axis=0)
     return int(score.argmax())
 

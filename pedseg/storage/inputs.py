@@ -71,7 +71,8 @@ def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
     choice = choice or Choice()
     if exam.path.is_file() and exam.path.name.lower().endswith(IMAGE_ENDINGS):
         if choice != Choice():
-            raise UsageError("PS-A120", f"{exam.path.name} is one image: --series, --echo, --phase are for DICOM folders")
+            name = exam.path.name
+            raise UsageError("PS-A120", f"{name} is one image: --series, --echo, --phase are for DICOM folders")
         return read_image(exam.path)
     return read_volume(exam.path, series=choice.series, echo=choice.echo, phase=choice.phase)
 
