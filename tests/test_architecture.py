@@ -30,7 +30,6 @@ OPTION_IN_PLACE = {
     "pedseg/cli.py:run": "the command line comes last, as in every main()",
     "pedseg/networks/selected.py:load_state_dict": "torch's signature",
     "pedseg/phantoms/growth.py:shaped": "a solid, drawn with a generator, by so much, about a point",
-    "pedseg/phantoms/solids.py:rounded_tube": "points and radii of one thing",
     "pedseg/volumes/postprocess.py:postprocess": "the probabilities go with their labels",
     "pedseg_phantom/__init__.py:pedseg_phantom": "the command's main flags: -d -n -o",
     "pedseg_predict/job.py:pedseg_predict": "the command's main flags: -i -o -w",
