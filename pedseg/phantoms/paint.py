@@ -49,7 +49,7 @@ class Stage:
     shape: tuple[int, int, int]
     warp: Warp
 
-    @property
+    @cached_property
     def pixel_mm(self) -> float:
         """Mean in-plane spacing in adult mm."""
         return float(np.linalg.norm(self.affine[:3, :2], axis=0).mean())

@@ -101,20 +101,16 @@ def _scapula(rng: np.random.Generator, growth: Growth, frame: Frame, palsy: bool
     long, tall = 98.0 * small, jittered(rng, 100.0, 8) * small
     thick = float(rng.uniform(*BLADE_MM)) / growth.scale
     bend = (jittered(rng, 9e-4, 4e-4), jittered(rng, 0, 5e-4), jittered(rng, 7e-4, 4e-4))
-    solid = Carved(
-        Blend(
-            (
-                *_plates(rng, (long, tall), thick, bend),
-                _glenoid(rng, small, palsy),
-                rounded_tube(
-                    ((8.0, -12.0, 0.0), (28.0, -48.0, 2.0), (long * 0.66, -tall + 4.0, 6.0)), (5.0 * small, 3.6, 2.6)
-                ),
-                *_processes(rng, small),
+    solid = Blend(
+        (
+            *_plates(rng, (long, tall), thick, bend),
+            _glenoid(rng, small, palsy),
+            rounded_tube(
+                ((8.0, -12.0, 0.0), (28.0, -48.0, 2.0), (long * 0.66, -tall + 4.0, 6.0)), (5.0 * small, 3.6, 2.6)
             ),
-            3.0,
+            *_processes(rng, small),
         ),
-        (),
-        1.0,
+        3.0,
     )
     articular = Ellipsoid((-3.0, 0.0, 0.0), (11.0, 22.0, 17.0))
     coracoid_plate = Ellipsoid((4.0, 36.0, -24.0), (17.0, 14.0, 15.0))

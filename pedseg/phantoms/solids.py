@@ -118,14 +118,19 @@ class Tube:
         """See `Solid`."""
         low = np.array([p.min() for p in points])
         high = np.array([p.max() for p in points])
+        lows, highs = self._piece_boxes
         best: Array | None = None
-        for a, b, ra, rb in zip(self.points, self.points[1:], self.radii, self.radii[1:], strict=False):
-            reach = max(ra, rb) + self.reach_mm
-            if (np.minimum(a, b) - reach > high).any() or (np.maximum(a, b) + reach < low).any():
-                continue
-            d = _cone(points, (a, b), (ra, rb))
+        for n in np.flatnonzero(((lows <= high) & (highs >= low)).all(axis=1)):
+            d = _cone(points, (self.points[n], self.points[n + 1]), (self.radii[n], self.radii[n + 1]))
             best = d if best is None else np.minimum(best, d)
         return np.full_like(points[0], FAR_MM) if best is None else best
+
+    @cached_property
+    def _piece_boxes(self) -> tuple[Box, Box]:
+        """(n, 3) lower and upper corners of what each piece can reach."""
+        points, radii = np.asarray(self.points), np.asarray(self.radii)
+        reach = (np.maximum(radii[:-1], radii[1:]) + self.reach_mm)[:, None]
+        return np.minimum(points[:-1], points[1:]) - reach, np.maximum(points[:-1], points[1:]) + reach
 
 
 def rounded_tube(points: tuple[Vec, ...], radii: tuple[float, ...], *, reach_mm: float = 10.0) -> Tube:
