@@ -186,6 +186,17 @@ def test_temporal_frames_are_listed_and_chosen(tmp_path):
     assert place_error_mm(volume.with_array(volume.array - 500)) < RIGHT_MM
 
 
+def test_dimension_indices_tell_what_no_other_tag_does(tmp_path):
+    """Row 58: the same file without Temporal Position Index."""
+    frames = [(k, frame_groups(k, temporal=t, offset=500 * (t - 1))) for t in (1, 2) for k in order()]
+    for _, groups in frames:
+        del groups.FrameContentSequence[0].TemporalPositionIndex
+    save(enhanced(frames), tmp_path / "file")
+    with pytest.raises(PedsegError, match="phase 1: dimension index 1, 16 slices; phase 2: dimension index 2"):
+        read_volume(tmp_path)
+    assert place_error_mm(read_volume(tmp_path, phase=1)) < RIGHT_MM
+
+
 def test_echoes_in_one_file_are_listed_and_chosen(tmp_path):
     """Row 58."""
     frames = [(k, frame_groups(k, echo=te, offset=te)) for te in (3.0, 9.0) for k in order()]

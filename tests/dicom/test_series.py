@@ -42,6 +42,13 @@ def localizer_by_name(folder: Path) -> None:
     write_series(folder, grid=Grid(n=9, **AXIAL), prefix="loc", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
 
 
+def parallel_localizer(folder: Path) -> None:
+    """Three images between the slices, in every number like them."""
+    write_series(folder)
+    between = Grid(n=3, step=4.0, origin=tuple(GRID.lps @ [0, 0, 0.5, 1])[:3])
+    write_series(folder, grid=between, prefix="loc", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+
+
 def captures_and_documents(folder: Path) -> None:
     write_series(folder)
     captures_only(folder)
@@ -145,6 +152,7 @@ def derived(folder: Path) -> None:
         pytest.param(localizer_other_matrix, {"PS-W21"}, id="21"),
         pytest.param(localizer, {"PS-W21"}, id="22"),
         pytest.param(localizer_by_name, {"PS-W21"}, id="22-named"),
+        pytest.param(parallel_localizer, {"PS-W21"}, id="22-parallel"),
         pytest.param(captures_and_documents, set(), id="23"),
         pytest.param(monochrome1, {"PS-W24"}, id="24"),
         pytest.param(magnitude_and_phase, {"PS-W21"}, id="27"),
