@@ -108,12 +108,15 @@ class IndividualNetworks(MultiDomain):
     def __init__(self, networks: Iterable[nn.Module], names: Sequence[str]) -> None:
         super().__init__(names)
         self.networks = nn.ModuleList(networks)
+        self.classes = tuple(_last_pointwise(network).out_channels for network in self.networks)
 
     def forward(self, images: Tensor, sizes: Sequence[int]) -> MultiDomainOutput:
         """See `MultiDomain`."""
         _check_sizes(images, sizes, len(self.names))
         parts = torch.split(images, list(sizes))
-        return MultiDomainOutput(tuple(net(part) for net, part in zip(self.networks, parts, strict=True)))
+        empty = [part.new_empty((0, n, *part.shape[2:])) for part, n in zip(parts, self.classes, strict=True)]
+        nets = zip(self.networks, parts, empty, strict=True)
+        return MultiDomainOutput(tuple(net(part) if len(part) else none for net, part, none in nets))
 
     def select(self, index: int) -> nn.Module:
         """See `MultiDomain`."""

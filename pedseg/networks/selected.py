@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from pedseg.errors import ModelError
@@ -60,11 +59,10 @@ class SelectedNetwork(nn.Module):
         return super().load_state_dict(state_dict, strict=strict, assign=assign)
 
     def _selected(self, state_dict: Mapping[str, Any], own_faults: dict[str, list[str]]) -> dict[str, Tensor]:
-        with torch.device("meta"):  # shapes without memory: the tensors come from the state dict
-            trained = _multidomain(self.plan)
+        trained = _multidomain(self.plan)
         if faults := _mismatch(state_dict, trained.state_dict()):
             raise _refusal(min(own_faults, faults, key=_count))
-        trained.load_state_dict(state_dict, assign=True)
+        trained.load_state_dict(state_dict)
         return {f"network.{k}": v for k, v in select_domain(trained, self.domain).state_dict().items()}
 
 
