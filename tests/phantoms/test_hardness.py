@@ -34,10 +34,10 @@ def _overlaps(parts: NDArray[np.uint32], labels: NDArray[np.uint8]) -> NDArray[n
 @pytest.mark.parametrize("smooth_px", [0.0, 1.0])
 def test_no_single_threshold_finds_the_bones(exams: list[Exam], smooth_px: float) -> None:
     best = []
-    for exam in exams[:3]:
+    for exam in exams[:2]:
         image = gaussian_filter(exam.image.array.astype(np.float32), smooth_px)
         tried = []
-        for level in np.percentile(image, np.linspace(35, 99, 33)):
+        for level in np.percentile(image, np.linspace(40, 99, 24)):
             for mask in (image > level, image <= level):
                 tried.append(_overlaps(cc3d.connected_components(mask, connectivity=6), exam.labels.array))
         best.append(np.max(tried, axis=0))
@@ -45,17 +45,17 @@ def test_no_single_threshold_finds_the_bones(exams: list[Exam], smooth_px: float
 
 
 def _copied(target: Exam, source: Exam, label: int) -> float:
-    """Dice of the other's bone moved to the target's centre and scaled to its volume."""
-    bone, other = target.labels.array == label, source.labels.array == label
+    """Dice of the other's bone moved to the target's centre and scaled to its volume.
+
+    Both are then of one volume, so Dice is the share of the target's voxels that the other covers.
+    """
     here, there = target.labels.geometry, source.labels.geometry
-    points, others = here.to_mm(np.argwhere(bone)), there.to_mm(np.argwhere(other))
+    other = source.labels.array == label
+    points, others = here.to_mm(np.argwhere(target.labels.array == label)), there.to_mm(np.argwhere(other))
     scale = (len(points) * here.voxel_mm3 / (len(others) * there.voxel_mm3)) ** (1 / 3)
-    grid = here.to_mm(np.indices(here.shape).reshape(3, -1).T)
-    index = np.rint(there.to_index((grid - points.mean(0)) / scale + others.mean(0))).astype(int)
+    index = np.rint(there.to_index((points - points.mean(0)) / scale + others.mean(0))).astype(int)
     inside = ((index >= 0) & (index < there.shape)).all(axis=1)
-    copied = np.zeros(len(grid), dtype=bool)
-    copied[inside] = other[tuple(index[inside].T)]
-    return float(2 * copied[bone.ravel()].sum() / (copied.sum() + bone.sum()))
+    return float(other[tuple(index[inside].T)].sum() / len(points))
 
 
 def test_a_copy_of_another_patient_does_not_fit(exams: list[Exam]) -> None:

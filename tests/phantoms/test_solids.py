@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pedseg.phantoms.plates import GrowthPlate, Sheet
+from pedseg.phantoms.plates import Sheet
 from pedseg.phantoms.solids import (
     Barrel,
     Blend,
@@ -50,25 +50,6 @@ def test_ellipsoid_is_zero_on_its_surface_with_unit_slope() -> None:
     normal /= np.linalg.norm(normal)
     below, on, above = (tuple(float(v) for v in surface + s * normal) for s in (-0.1, 0, 0.1))
     assert _at(solid, below, on, above) == pytest.approx([-0.1, 0, 0.1], abs=5e-3)
-
-
-def test_sheet_is_as_thick_as_it_says_where_it_is_bent() -> None:
-    sheet = Sheet(((-40.0, -40.0), (40.0, -40.0), (40.0, 40.0), (-40.0, 40.0)), 2.0, (4e-3, 0.0, 0.0))
-    x = 20.0
-    height, slope = 4e-3 * x * x, 2 * 4e-3 * x
-    along = np.linspace(-4, 4, 8001)
-    normal = np.array([-slope, 0.0, 1.0]) / np.hypot(slope, 1)
-    line = np.array([x, 0.0, height]) + along[:, None] * normal
-    inside = sheet.distance(tuple(line.T.astype(np.float32))) < 0  # type: ignore[arg-type]
-    assert inside.sum() * 0.001 == pytest.approx(2.0, abs=0.05)
-
-
-def test_growth_plate_has_its_epiphysis_inside() -> None:
-    below = GrowthPlate(10.0, (0.1, 0.0), ((5.0, 0.0, 4.0, 3.0),))
-    assert _at(below, (0, 0, 9), (10, 0, 13)) == pytest.approx(
-        [-1 - 3 * np.exp(-25 / 16), 2 - 3 * np.exp(-25 / 16)], abs=1e-4
-    )
-    assert _at(GrowthPlate(10.0, above=True), (0, 0, 12)) == pytest.approx([-2], abs=1e-5)
 
 
 def test_fillet_only_adds_and_carving_only_takes() -> None:
