@@ -11,6 +11,7 @@ from pedseg.errors import InputError, UsageError
 from pedseg.plan import Fold, Plan, load_plan
 from pedseg.storage.splits import everything
 from pedseg.workspace import Workspace
+from pedseg_train.lock import held
 
 log = logging.getLogger("pedseg.train")
 
@@ -53,7 +54,7 @@ def pedseg_train(
         UsageError: PS-A125 no plan, PS-A120 no such fold.
         InputError: PS-A85 exams that are not in the slice cache.
         ModelError: PS-A87 the run was trained by another plan.
-        TrainingError: PS-A88 a loss that is not finite.
+        TrainingError: PS-A88 a loss that is not finite, PS-A92 another process trains the fold.
     """
     options = options or TrainOptions()
     place = Workspace.find(workspace)
@@ -104,13 +105,16 @@ def _check_cache(workspace: Workspace, plan: Plan, fold: Fold) -> None:
 
 
 def _train_fold(workspace: Workspace, plan: Plan, name: str, fold: Fold, options: TrainOptions) -> Path:
-    from pedseg.bundle import make_fold, run_training
+    from pedseg.bundle import check_fold, make_fold, run_training
 
     folder = workspace.fold(plan.name, options.run, name)
     sizes = ", ".join(f"{d} {len(c)}" for d, c in fold.train.items())
     log.info("fold %s: training on %s exams; %s", name, sizes, folder)
     if any(set(fold.validation.get(d, ())) & set(c) for d, c in fold.train.items()):
         log.warning("PS-W89: fold %s has no validation exam of its own: training exams stand in, Dice flatters", name)
-    make_fold(folder, plan, name, fold)
-    run_training(folder, device=options.device, resume=options.resume)
+    with held(folder):
+        if options.resume:
+            check_fold(folder, plan, fold)
+        make_fold(folder, plan, name, fold)
+        run_training(folder, device=options.device, resume=options.resume)
     return folder

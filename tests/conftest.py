@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,37 @@ from hypothesis import settings
 # A shared processor makes single examples slow, never wrong; the same examples each run make a failure repeatable.
 settings.register_profile("pedseg", derandomize=True, deadline=None, database=None)
 settings.load_profile("pedseg")
+sys.path.insert(0, str(Path(__file__).parent / "tiny"))  # the tiny workspace's maker, for every folder of tests
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's folder."""
     return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def tiny_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three joints planned and in the slice cache; not to be changed: copy it."""
+    from tiny import make_workspace
+
+    root = tmp_path_factory.mktemp("tiny") / "workspace"
+    make_workspace(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with fold 0 trained in a copy of the tiny workspace; not to be changed: copy it."""
+    from tiny import copied, train
+
+    root = copied(tiny_workspace, tmp_path_factory.mktemp("trained"))
+    return train(root).parent
+
+
+@pytest.fixture(autouse=True)
+def _own_torch_settings() -> Iterator[None]:
+    """A training sets torch to deterministic kernels for its process; the next test starts as any process does."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.use_deterministic_algorithms(False)

@@ -1,7 +1,7 @@
 """pedseg's pieces as MONAI's engines and bundles want them."""
 
 from pedseg.bundle.checkpoints import Checkpoints, resume
-from pedseg.bundle.export import bundle_template, finish_fold, make_fold
+from pedseg.bundle.export import bundle_template, check_fold, finish_fold, make_fold
 from pedseg.bundle.inference import (
     PrepareSlices,
     ReadExam,
@@ -50,6 +50,7 @@ __all__ = [
     "WritePrediction",
     "as_batch",
     "bundle_template",
+    "check_fold",
     "exam_items",
     "finish_fold",
     "first_domain",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pedseg.workspace import atomic_write, file_digest, write_text
 log = logging.getLogger("pedseg.train")
 GENERATIONS = (Path("models/checkpoint_even.pt"), Path("models/checkpoint_odd.pt"))
 """Written in turn, by the parity of the epoch: while one is replaced the other stands."""
+PARTS = {"plan", "fold", "epoch", "network", "optimizer", "history"}
 
 
 class Checkpoints:
@@ -50,15 +52,13 @@ class Checkpoints:
             _save_tensors(root / WEIGHTS, weights)
         state = {
             "plan": self.recipe.plan.resume_digest,
-            "fold": self.recipe.name,
+            "fold": self.recipe.exams_digest,
             "epoch": epoch,
             "network": weights,
             "optimizer": self.optimizer.state_dict(),
             "history": self.history.rows,
         }
-        path = root / GENERATIONS[epoch % 2]
-        _save_tensors(path, state)
-        write_text(path.with_suffix(".sha256"), file_digest(path) + "\n")
+        _save_tensors(root / GENERATIONS[epoch % 2], state, checksum=True)
 
 
 def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> int:
@@ -67,7 +67,7 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
     Args:
         trainer: MONAI's; its epoch and iteration are set.
         checkpoints: whose network, optimizer and history are filled.
-        enabled: False starts afresh.
+        enabled: False starts afresh, and forgets the checkpoints that are there.
 
     Returns:
         The epoch that stands, 0 for a fresh start.
@@ -75,15 +75,17 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
     Raises:
         ModelError: PS-A87 the checkpoint belongs to another plan or fold, PS-A86 none of two generations loads.
     """
-    state = _newest_state(checkpoints.recipe.root) if enabled else None
+    if not enabled:
+        _forget(checkpoints.recipe.root)
+    state = _newest_state(checkpoints.recipe.root)
     if state is None:
         return 0
-    own = (checkpoints.recipe.plan.resume_digest, checkpoints.recipe.name)
-    if (state["plan"], state["fold"]) != own:
+    recipe = checkpoints.recipe
+    if (state["plan"], state["fold"]) != (recipe.plan.resume_digest, recipe.exams_digest):
         raise ModelError(
             "PS-A87",
-            f"{checkpoints.recipe.root.name} was trained by plan {str(state['plan'])[:8]}, this one is {own[0][:8]}: "
-            "name another run with --run, or start over with --no-resume",
+            f"checkpoints of {recipe.root.name} are of plan {str(state['plan'])[:8]} or of other exams, this plan is "
+            f"{recipe.plan.resume_digest[:8]}: name another run with --run, or start over with --no-resume",
         )
     checkpoints.network.load_state_dict(state["network"])
     checkpoints.optimizer.load_state_dict(state["optimizer"])
@@ -105,14 +107,34 @@ def _newest_state(root: Path) -> dict[str, Any] | None:
 
 def _checked_state(path: Path) -> dict[str, Any] | None:
     try:
-        if path.with_suffix(".sha256").read_text("utf-8").strip() == file_digest(path):
-            return read_tensors(path)
+        whole = _checksum(path).read_text("utf-8").strip() == file_digest(path)
+        if whole and set(state := read_tensors(path)) == PARTS:
+            return state
     except (OSError, ModelError):
         pass
     log.warning("PS-W86: %s is damaged: the other generation is taken", path.name)
     return None
 
 
-def _save_tensors(path: Path, value: Any) -> None:
+def _forget(root: Path) -> None:
+    """Remove checkpoints: the newest of a former training would be taken for this one's."""
+    for path in (root / name for name in GENERATIONS):
+        path.unlink(missing_ok=True)
+        _checksum(path).unlink(missing_ok=True)
+
+
+def _save_tensors(path: Path, value: Any, *, checksum: bool = False) -> None:
+    """Write tensors whole or not at all.
+
+    The checksum goes before its file: a kill between the two costs the older generation, never the only one.
+    """
+    buffer = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
+    torch.save(value, buffer)
     with atomic_write(path) as temporary:
-        torch.save(value, temporary)
+        temporary.write_bytes(buffer.getbuffer())
+        if checksum:
+            write_text(_checksum(path), file_digest(temporary) + "\n")
+
+
+def _checksum(path: Path) -> Path:
+    return path.with_suffix(".sha256")

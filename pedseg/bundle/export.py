@@ -14,14 +14,18 @@ import numpy as np
 import torch
 
 from pedseg import __version__
+from pedseg.bundle.checkpoints import GENERATIONS
 from pedseg.bundle.recipe import Recipe
 from pedseg.domains import Domain
-from pedseg.errors import TrainingError
+from pedseg.errors import ModelError, TrainingError
 from pedseg.inference.checkpoint import MANIFEST, WEIGHTS
-from pedseg.plan import Fold, Plan, embed_plan
+from pedseg.plan import Fold, Plan, embed_plan, load_plan
+from pedseg.plan.files import read_json
 from pedseg.workspace import file_digest, write_json
 
 TEMPLATE = "multi_joint"
+SHOWN = 5
+"""Differences named before the rest is left out."""
 SEALED = ("LICENSE", "configs/*", "docs/*", WEIGHTS.as_posix(), "log.csv", "progress.png")
 
 
@@ -33,8 +37,29 @@ def bundle_template() -> Path:
     return Path(__file__).parents[2] / "bundles" / TEMPLATE
 
 
+def check_fold(folder: Path, plan: Plan, fold: Fold) -> None:
+    """Refuse to go on with a fold that was begun under other decisions, before anything of it is touched.
+
+    Raises:
+        ModelError: PS-A87, with the values that differ.
+    """
+    begun = folder / "configs"
+    if not (begun / "plan.json").is_file() or not any((folder / path).is_file() for path in GENERATIONS):
+        return
+    before, exams = load_plan(begun / "plan.json"), read_json(begun / "fold.json", "start over with --no-resume")
+    changed = _changed(before.resume_values, plan.resume_values)
+    changed += _changed({k: exams.get(k) for k in Fold.model_fields}, fold.model_dump(mode="json"))
+    if changed:
+        named = ", ".join(changed[:SHOWN]) + (" ..." if len(changed) > SHOWN else "")
+        raise ModelError(
+            "PS-A87",
+            f"{folder.name} was begun under plan {before.resume_digest[:8]}, this one is {plan.resume_digest[:8]} "
+            f"(other {named}): name another run with --run, or start over with --no-resume",
+        )
+
+
 def make_fold(folder: Path, plan: Plan, name: str, fold: Fold) -> None:
-    """Write a fold's configs, docs and licence; weights and logs that are there stay.
+    """Write a fold's configs, docs and licence; weights and logs that are there stay, but it is not finished any more.
 
     Args:
         folder: `runs/<plan>/<run>/fold_<name>/`.
@@ -43,6 +68,7 @@ def make_fold(folder: Path, plan: Plan, name: str, fold: Fold) -> None:
         fold: exams that train, validate and test.
     """
     template = bundle_template()
+    (folder / MANIFEST).unlink(missing_ok=True)
     for source in sorted(p for p in template.rglob("*") if p.is_file()):
         target = folder / source.relative_to(template)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -121,6 +147,14 @@ def finish_fold(recipe: Recipe, best_epoch: int) -> None:
             "files": {p.relative_to(root).as_posix(): file_digest(p) for p in paths},
         },
     )
+
+
+def _changed(before: Any, now: Any, place: str = "") -> list[str]:
+    """Places where two plain values differ, such as `network.channels`."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = dict.fromkeys([*before, *now])
+        return [where for k in keys for where in _changed(before.get(k), now.get(k), f"{place}.{k}".lstrip("."))]
+    return [] if before == now else [place]
 
 
 def _plain(version: str) -> str:

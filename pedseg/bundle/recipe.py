@@ -16,6 +16,7 @@ from pedseg.networks import build_network
 from pedseg.plan import Fold, Plan, cache_digest, load_plan
 from pedseg.plan.files import parse, read_json
 from pedseg.storage.cache import CacheEntry, read_entry
+from pedseg.workspace import digest_of
 
 VALIDATION_SLICES = 16
 """Slices of a validation batch; few, so that activations stay in the heap that training keeps."""
@@ -38,6 +39,11 @@ class Recipe:
     name: str
     fold: Fold
     cache: Path
+
+    @property
+    def exams_digest(self) -> str:
+        """sha256 of which exams train, validate and test."""
+        return digest_of(self.fold.model_dump(mode="json"))
 
 
 def load_recipe(bundle_root: str | Path, dataset_dir: str | Path | None = None) -> Recipe:

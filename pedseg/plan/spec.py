@@ -85,6 +85,9 @@ class AugmentationSpec(Frozen):
     flips: bool = True
 
 
+POLY_POWER = 0.9
+
+
 class ScheduleSpec(Frozen):
     """How long and in what portions to train.
 
@@ -92,6 +95,7 @@ class ScheduleSpec(Frozen):
         epochs: one epoch sees every slice of the largest domain once.
         batch: slices asked for; every domain gets an equal share of it.
         learning_rate: Adam's.
+        decay: `none` keeps the learning rate (the papers); `poly` lets it fall to 0 as (1 - done)^0.9.
         precision: arithmetic of the convolutions.
         seed: start of weights, order and augmentation.
     """
@@ -99,9 +103,15 @@ class ScheduleSpec(Frozen):
     epochs: Annotated[int, Field(ge=1)] = 6
     batch: Annotated[int, Field(ge=1)] = 18
     learning_rate: Positive = 5e-4
+    decay: Literal["none", "poly"] = "none"
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
+
+
+    def learning_rate_at(self, done: float) -> float:
+        """Learning rate when a share 0..1 of all steps is done."""
+        return self.learning_rate * (1 - done) ** POLY_POWER if self.decay == "poly" else self.learning_rate
 
 
 class PredictionSpec(Frozen):
@@ -192,8 +202,13 @@ class Plan(Frozen):
     @property
     def resume_digest(self) -> str:
         """sha256 of what a checkpoint depends on: everything but how long to train and which exams are folded."""
+        return digest_of(self.resume_values)
+
+    @property
+    def resume_values(self) -> dict[str, Any]:
+        """What `resume_digest` is of, as plain values."""
         values = self.model_dump(mode="json", by_alias=True, exclude={"folds": True, "schedule": {"epochs"}})
-        return digest_of(_without_reasons(values))
+        return dict(_without_reasons(values))
 
     @property
     def share(self) -> int:

@@ -1,0 +1,84 @@
+"""What a user points at: files, folders, names that are safe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import oblique, write_dicom
+
+from pedseg.errors import InputError, UsageError
+from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
+from pedseg.volumes import Volume
+from pedseg.volumes.nifti import write_nifti
+
+
+@pytest.fixture
+def volume() -> Volume:
+    return Volume(np.arange(8 * 6 * 5, dtype=np.int16).reshape(8, 6, 5), oblique())
+
+
+def test_a_file_is_one_exam_named_by_it(tmp_path: Path, volume: Volume) -> None:
+    write_nifti(volume, tmp_path / "knee left.nii.gz")
+    (exam,) = find_exams(tmp_path / "knee left.nii.gz")
+    assert exam.name == "knee_left"
+    read = read_exam(exam)
+    np.testing.assert_array_equal(read.array, volume.array)
+    np.testing.assert_allclose(read.affine, volume.affine, atol=1e-4)
+
+
+def test_a_folder_of_image_files_is_one_exam_each_by_name(tmp_path: Path) -> None:
+    for name in ("b.nii.gz", "a.NII", "c.mha", "d.nrrd", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "inner").mkdir()
+    assert [e.name for e in find_exams(tmp_path)] == ["a", "b", "c", "d"]
+
+
+def test_a_folder_without_image_files_is_one_dicom_exam_that_borrows_no_name(tmp_path: Path, volume: Volume) -> None:
+    folder = tmp_path / "DOE^JANE"
+    write_dicom(volume, folder / "series", PatientName="Doe^Jane")
+    assert find_exams(folder) == (Exam("exam", folder),)
+    read = read_exam(find_exams(folder)[0])
+    np.testing.assert_array_equal(read.array, volume.array)
+    np.testing.assert_allclose(read.affine, volume.affine, atol=1e-4)
+    assert "Doe" not in str(read.facts)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("-x.nii", "x"), ("..a..nii.gz", "a"), ("Kn\u00e4 (1).mha", "Kn_1"), ("x" * 90 + ".nii", "x" * 64)],
+    ids=["dash", "dots", "letters", "long"],
+)
+def test_names_are_safe_on_every_system(tmp_path: Path, file: str, name: str) -> None:
+    (tmp_path / file).touch()
+    assert [e.name for e in find_exams(tmp_path)] == [name]
+
+
+def test_what_cannot_be_told_apart_or_named_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"PS-A03: input .*nothing does not exist"):
+        find_exams(tmp_path / "nothing")
+    (tmp_path / "a b.nii").touch()
+    (tmp_path / "A_b.nii.gz").touch()
+    with pytest.raises(UsageError, match=r"PS-A99: .* equal names"):
+        find_exams(tmp_path)
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "\u8089.nii").touch()
+    with pytest.raises(InputError, match=r"PS-A121: .*has no letter or digit"):
+        find_exams(tmp_path / "odd")
+
+
+def test_a_choice_is_for_dicom_folders_only(tmp_path: Path, volume: Volume) -> None:
+    write_nifti(volume, tmp_path / "a.nii.gz")
+    with pytest.raises(UsageError, match=r"PS-A120: a.nii.gz is one image"):
+        read_exam(find_exams(tmp_path)[0], Choice(echo=1))
+
+
+def test_a_choice_reaches_the_dicom_reader(tmp_path: Path, volume: Volume) -> None:
+    write_dicom(volume, tmp_path / "one", SeriesNumber=1)
+    write_dicom(volume.with_array(volume.array[::-1].copy()), tmp_path / "two", SeriesNumber=2)
+    (exam,) = find_exams(tmp_path)
+    with pytest.raises(InputError, match="PS-A20"):
+        read_exam(exam)
+    firsts = {int(read_exam(exam, Choice(series=k)).array[0, 0, 0]) for k in (1, 2)}
+    assert firsts == {int(volume.array[0, 0, 0]), int(volume.array[-1, 0, 0])}
