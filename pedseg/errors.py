@@ -200,7 +200,6 @@ WARNINGS: dict[str, str] = {
     "PS-W120": "the exam is sliced along its own acquisition axis",
     "PS-W121": "the exam is wider than the window: overlapping windows are used",
     "PS-W122": "the spacing is far from the exams of training",
-    "PS-W123": "a structure touches the border of the image",
     "PS-W124": "a structure was not found",
     "PS-W125": "what was made under a former plan is stale",
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pedseg.errors import ExitCode, InputError, OutputError, PedsegError, UsageError
+from pedseg.errors import ExitCode, PedsegError, UsageError
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
 from pedseg.workspace import Workspace, write_json
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pedseg.volumes import Volume
 
 log = logging.getLogger("pedseg.predict")
+FAILED = "failed.json"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def pedseg_predict(
         options: else the defaults.
 
     Returns:
-        Exams that failed, with why; only where there are several: a single one's error is raised.
+        Exams that failed, with why, also written to `failed.json`; where none is left, the first error is raised.
 
     Raises:
         PedsegError: what was wanted, what came, what to do.
@@ -74,18 +75,11 @@ def pedseg_predict(
         check_output(folder, overwrite=options.overwrite)
     model = load_model(options.model or Workspace.find(workspace).run("default", "main"))
     log.info("model: %d fold%s of plan %s", len(model.folds), "s"[: len(model.folds) != 1], model.plan.name)
-    failed: dict[str, PedsegError] = {}
-    for exam, folder in folders.items():
-        try:
-            _predict_exam(exam, folder, model, options)
-        except (InputError, OutputError, PedsegError) as error:
-            if single:
-                raise
-            failed[exam.name] = error
-            log.warning("%s: %s", exam.name, error)
-    if failed:
-        write_json(output / "failed.json", {name: str(error) for name, error in failed.items()})
-    return failed
+    _check_domain(model.plan, options.domain)
+    if not single:
+        return _predict_all(folders, output, model, options)
+    _predict_exam(exams[0], output, model, options)
+    return {}
 
 
 def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
@@ -94,10 +88,8 @@ def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
     Raises:
         UsageError: PS-A100 not one of the model's, PS-A120 nothing tells which.
     """
-    known = ", ".join(plan.domain_names)
+    _check_domain(plan, asked)
     if asked is not None:
-        if asked not in plan.domain_names:
-            raise UsageError("PS-A100", f"unknown domain {asked!r}; the model knows {known}")
         return asked
     if len(plan.domains) == 1:
         return plan.domain_names[0]
@@ -105,13 +97,39 @@ def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
     named = [d.domain.name for d in plan.domains if part in {*d.domain.body_part, d.domain.name.upper()}]
     if len(named) != 1:
         seen = f"Body Part Examined is {part!r}" if part else "nothing in the exam tells"
-        raise UsageError("PS-A120", f"which of {known}? {seen}: say so with -d")
+        raise UsageError("PS-A120", f"which of {', '.join(plan.domain_names)}? {seen}: say so with -d")
     return named[0]
 
 
 def exit_code(failed: dict[str, PedsegError]) -> ExitCode:
     """Of a batch."""
     return ExitCode.PARTIAL if failed else ExitCode.DONE
+
+
+def _check_domain(plan: Plan, asked: str | None) -> None:
+    if asked is not None and asked not in plan.domain_names:
+        raise UsageError("PS-A100", f"unknown domain {asked!r}; the model knows {', '.join(plan.domain_names)}")
+
+
+def _predict_all(
+    folders: dict[Exam, Path], output: Path, model: Model, options: PredictOptions
+) -> dict[str, PedsegError]:
+    """One bad exam does not keep the others; flags that are meant otherwise are wrong for all of them."""
+    failed: dict[str, PedsegError] = {}
+    (output / FAILED).unlink(missing_ok=True)
+    for exam, folder in folders.items():
+        try:
+            _predict_exam(exam, folder, model, options)
+        except UsageError:
+            raise
+        except PedsegError as error:
+            failed[exam.name] = error
+            log.warning("%s: %s", exam.name, error)
+    if failed:
+        write_json(output / FAILED, {name: str(error) for name, error in failed.items()})
+    if len(failed) == len(folders):
+        raise next(iter(failed.values()))
+    return failed
 
 
 def _predict_exam(exam: Exam, folder: Path, model: Model, options: PredictOptions) -> None:

@@ -12,7 +12,7 @@ from monai.inferers.inferer import Inferer
 from monai.transforms.transform import Transform
 
 from pedseg.inference.checkpoint import Model, load_model
-from pedseg.inference.predict import Prediction, findings, predict_windows, restore, to_device
+from pedseg.inference.predict import describe, predict_windows, restore, to_device
 from pedseg.inference.record import prediction_record
 from pedseg.plan import load_plan
 from pedseg.report.prediction import write_prediction
@@ -118,17 +118,16 @@ class WritePrediction(Transform):
 
     def __init__(self, model: Model, domain: str, output_dir: str, *, exams: int, overwrite: bool = False) -> None:
         self.model = model
-        self.domain = model.plan.domain_plan(domain).domain
+        self.part = model.plan.domain_plan(domain)
         self.folder, self.single, self.overwrite = Path(output_dir), exams == 1, overwrite
 
     def __call__(self, data: Mapping[str, Any]) -> Item:
         """Write the files of one exam."""
         volume, labels, exam = data["volume"], data["labels"], data["exam"]
-        notices = (*volume.notices, *data["prepared"].notices, *findings(labels, self.domain))
-        prediction = Prediction(volume.with_array(labels), self.domain, notices, {})
+        prediction = describe(volume, data["prepared"], labels, self.part, seconds={})
         folder = self.folder if self.single else self.folder / exam.name
         record = prediction_record(prediction, self.model)
-        write_prediction(folder, volume, prediction.labels, self.domain, record, overwrite=self.overwrite)
+        write_prediction(folder, volume, prediction.labels, self.part.domain, record, overwrite=self.overwrite)
         return dict(data)
 
 

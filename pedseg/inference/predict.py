@@ -18,7 +18,7 @@ from pedseg.domains import Domain
 from pedseg.errors import Notice
 from pedseg.inference.checkpoint import Model, load_model, load_network
 from pedseg.inference.device import arithmetic
-from pedseg.plan import Plan
+from pedseg.plan import DomainPlan, Plan
 from pedseg.storage.prepare import Prepared, prepare
 from pedseg.volumes import Volume
 from pedseg.volumes.postprocess import postprocess
@@ -73,9 +73,7 @@ def predict_volume(
         probabilities = list(predict_windows(networks, prepared.windows(), model.plan, place))
     with clock.stage("restore"):
         labels = restore(prepared, probabilities, model.plan, domain)
-    part = model.plan.domain_plan(domain)
-    notices = (*volume.notices, *prepared.notices, *_spacing_notice(prepared, part.spacing_mm))
-    return Prediction(volume.with_array(labels), part.domain, (*notices, *findings(labels, part.domain)), clock.seconds)
+    return describe(volume, prepared, labels, model.plan.domain_plan(domain), seconds=clock.seconds)
 
 
 def to_device(network: nn.Module, plan: Plan, device: torch.device) -> nn.Module:
@@ -117,8 +115,16 @@ def restore(
     return postprocess(restored.labels, n_classes, restored.probability)
 
 
-def findings(labels: NDArray[np.uint8], domain: Domain) -> tuple[Notice, ...]:
-    """What is missing, and which structures the image cuts off."""
+def describe(
+    volume: Volume, prepared: Prepared, labels: NDArray[np.uint8], part: DomainPlan, *, seconds: dict[str, float]
+) -> Prediction:
+    """Labels with everything a reader should know about them."""
+    notices = (*volume.notices, *prepared.notices, *_spacing_notice(prepared, part.spacing_mm))
+    return Prediction(volume.with_array(labels), part.domain, (*notices, *_findings(labels, part.domain)), seconds)
+
+
+def _findings(labels: NDArray[np.uint8], domain: Domain) -> tuple[Notice, ...]:
+    """What was not found."""
     found = np.bincount(labels.ravel(), minlength=domain.n_classes)
     if not found[1:].any():
         return (Notice("PS-W112", "no structure was found: is this the right domain?"),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,13 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
     """Refuse to write over anything that is not an earlier output.
 
     Raises:
-        OutputError: PS-A104, PS-A105.
+        OutputError: PS-A104 something stands there, PS-A105 nothing can be written there.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError("PS-A105", f"output {folder.name} is a file: name a folder with -o")
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError("PS-A105", f"output {folder.name}: {there.name} is a file: name a folder with -o")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError("PS-A105", f"output {folder.name}: {there} is not writable: name another place with -o")
     held = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
     if held - {LABELS, RECORD, PREVIEW}:
         raise OutputError("PS-A104", f"output {folder.name} holds other files: name an empty or new folder with -o")
