@@ -43,8 +43,8 @@ PARTS = {
     "tests/domains/test_load_domains.py": ("load",),
     "tests/networks/test_unet.py": ("decoders", "encoders"),
     "tests/pedseg_plan/test_check.py": ("explain",),
-    "tests/pedseg_plan/test_job.py": ("decide", "survey"),
-    "tests/pedseg_preprocess/test_preprocess.py": ("workers",),
+    "tests/pedseg_plan/test_job.py": ("decide", "options", "survey"),
+    "tests/pedseg_preprocess/test_preprocess.py": ("exam", "job", "workers"),
     "tests/volumes/test_slices.py": ("slice_grid",),
 }
 
