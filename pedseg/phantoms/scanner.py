@@ -60,9 +60,9 @@ def draw_tones(patient: Patient) -> Mapping[str, float]:
     """
     rng = patient.rng("tones")
     tones = {
-        name: value * float(rng.uniform(0.93, 1.07)) for name, value in (_COMMON | CONTRASTS[patient.domain]).items()
+        name: value * float(rng.uniform(0.95, 1.05)) for name, value in (_COMMON | CONTRASTS[patient.domain]).items()
     }
-    conversion = float(rng.uniform(0.84, 1.12))
+    conversion = float(rng.uniform(0.90, 1.08))
     return tones | {"marrow": tones["marrow"] * conversion, "epiphysis": tones["epiphysis"] * conversion**0.6}
 
 
@@ -75,8 +75,8 @@ def draw_scanner(patient: Patient) -> Scanner:
         ghosts = tuple((step * n, strength / abs(n), float(rng.uniform(0, 6.28))) for n in (-2, -1, 1, 2))
     return Scanner(
         gain=float(rng.uniform(550, 1100)),
-        coil=rng.normal(0, 0.22, (5, 5, 5)).clip(-0.45, 0.45),
-        noise=float(rng.uniform(0.022, 0.05)),
+        coil=rng.normal(0, 0.12, (5, 5, 5)).clip(-0.25, 0.25),
+        noise=float(rng.uniform(0.015, 0.035)),
         blur_px=float(rng.uniform(0.45, 0.65)),
         ghosts=ghosts,
         seed=tuple(int(v) for v in rng.integers(0, 2**32, 4)),
