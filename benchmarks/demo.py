@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     exams = list(run_commands(flags.folder, flags.matrix))
     scores = [score for domain, case in exams for score in score_exam(flags.folder, domain, case)]
     passed = report(scores)
-    say(f"pictures: {flags.folder}/masks/*/preview.png and {flags.folder}/workspace/runs/default/main/fold_0/progress.png")
+    fold = flags.folder / "workspace" / "runs" / "default" / "main" / "fold_0"
+    say(f"pictures: {flags.folder}/masks/*/preview.png and {fold}/progress.png")
     say(f"{time.monotonic() - started:.0f} s in all")
     return 0 if passed else 1
 

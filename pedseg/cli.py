@@ -72,7 +72,7 @@ def positive(text: str) -> int:
 
 
 def progress_hidden() -> bool | None:
-    """tqdm's `disable`: True when quiet; None lets tqdm hide itself where there is no terminal."""
+    """The `disable` of tqdm: True when quiet; None lets tqdm hide itself where there is no terminal."""
     return True if logging.getLogger("pedseg").level > logging.INFO else None
 
 

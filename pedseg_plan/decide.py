@@ -36,6 +36,8 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         "epochs": options.epochs or preset.epochs,
         "batch": options.batch or preset.batch,
         "learning_rate": preset.learning_rate,
+        "decay": preset.decay,
+        "head_bias": preset.head_bias,
         "precision": precision.value,
         "seed": options.seed,
     }
@@ -58,7 +60,7 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         "augmentation": preset.why["augmentation"],
         "epochs": _asked_or(options.epochs, preset.why["epochs"]),
         "batch": rules.batch_why(plan.share, len(parts), schedule.batch, scheme),
-        "learning_rate": preset.why["learning_rate"],
+        **{key: preset.why[key] for key in ("learning_rate", "decay", "head_bias")},
         "precision": precision.why,
         "channels_last": "convolutions on the processor run faster on pixels that keep their channels together",
         "prediction": preset.why["prediction"],

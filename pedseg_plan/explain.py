@@ -49,6 +49,8 @@ def _values(plan: Plan) -> dict[str, str]:
         "epochs": str(schedule.epochs),
         "batch": str(plan.share * (1 if plan.network.scheme == "individual" else len(plan.domains))),
         "learning_rate": f"{schedule.learning_rate:g}",
+        "decay": schedule.decay,
+        "head_bias": schedule.head_bias,
         "precision": schedule.precision,
         "channels_last": "on" if schedule.channels_last else "off",
         "prediction": cleaned,

@@ -1,4 +1,4 @@
-"""Real exams through the whole way: a multi-echo DICOM series, and a domain a user writes (docs/tutorial/real-data.md)."""
+"""Real exams through the whole way of docs/tutorial/real-data.md: a multi-echo series, and a domain of a user."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def knee_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.skipif(not KNEE.is_dir(), reason="the real GE knee exam is not here")
 def test_mixed_echoes_are_refused_and_one_is_segmented_on_its_own_grid(knee_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="PS-A25.*8 echoes") as refusal:
+    with pytest.raises(InputError, match=r"PS-A25.*8 echoes") as refusal:
         pedseg_predict(KNEE, tmp_path / "none", options=PredictOptions(model=knee_model))
     assert all(f"echo {n}:" in str(refusal.value) for n in range(1, 9))
     assert not (tmp_path / "none").exists()

@@ -12,7 +12,7 @@ from torch import nn
 from pedseg.data.batches import EqualBatches, OrderedBatches
 from pedseg.data.dataset import SliceDataset
 from pedseg.errors import InputError
-from pedseg.networks import build_network
+from pedseg.networks import build_network, start_heads
 from pedseg.plan import Fold, Plan, cache_digest, load_plan
 from pedseg.plan.files import parse, read_json
 from pedseg.storage.cache import CacheEntry, read_entry
@@ -73,10 +73,18 @@ def fold_entries(recipe: Recipe, part: Literal["train", "validation"]) -> list[l
     ]
 
 
-def training_network(recipe: Recipe, device: torch.device) -> nn.Module:
-    """The network of all domains with fresh weights drawn from the plan's seed."""
+def training_network(recipe: Recipe, dataset: SliceDataset, device: torch.device) -> nn.Module:
+    """The network of all domains with fresh weights drawn from the plan's seed.
+
+    Args:
+        recipe: the fold to train.
+        dataset: its training slices; heads start at their label frequencies where the plan says so.
+        device: where it will train.
+    """
     domains = tuple(part.domain for part in recipe.plan.domains)
     network = build_network(recipe.plan.network, domains, seed=recipe.plan.schedule.seed).to(device)
+    if recipe.plan.schedule.head_bias == "frequency":
+        start_heads(network, [dataset.label_frequencies(i, d.n_classes) for i, d in enumerate(domains)])
     layout = torch.channels_last if recipe.plan.schedule.channels_last else torch.contiguous_format
     return network.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 

@@ -44,6 +44,7 @@ class TrainStep:
         trainer: Any = engine
         trainer.network.train()
         batch = self._augmented(batch.to(trainer.state.device), trainer.state.iteration)
+        self._set_learning_rate(trainer)
         trainer.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32):
             output = trainer.network(batch.images, batch.sizes)
@@ -54,6 +55,11 @@ class TrainStep:
         loss.backward()
         trainer.optimizer.step()
         return {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
+
+    def _set_learning_rate(self, trainer: Any) -> None:
+        done = (trainer.state.iteration - 1) / (trainer.state.max_epochs * trainer.state.epoch_length)
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = self.plan.schedule.learning_rate_at(done)
 
     def _augmented(self, batch: Batch, iteration: int) -> Batch:
         seed = np.random.SeedSequence([self.plan.schedule.seed, iteration]).generate_state(1)[0]

@@ -68,6 +68,13 @@ class SliceDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         """Slices of each domain."""
         return tuple(len(refs) for refs in self.refs)
 
+    def label_frequencies(self, domain: int, n_classes: int) -> list[float]:
+        """Share of each label 0..n_classes-1 in the pixels of a domain; one pixel is added to each, so none is 0."""
+        counts = np.ones(n_classes)
+        for entry in self.data[domain]:
+            counts += np.bincount(entry.labels.ravel(), minlength=n_classes)
+        return list(counts / counts.sum())
+
     def batch(self, refs: Sequence[SliceRef]) -> Batch:
         """Read slices, which must be ordered by domain."""
         images = np.stack([self.data[r.domain][r.exam].images[r.row] for r in refs]).astype(np.float32)

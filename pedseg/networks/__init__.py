@@ -1,6 +1,6 @@
 """Networks: plain torch modules, one a domain or many domains in one."""
 
-from pedseg.networks.domains import MultiDomain, MultiDomainOutput, make_multidomain, select_domain
+from pedseg.networks.domains import MultiDomain, MultiDomainOutput, make_multidomain, select_domain, start_heads
 from pedseg.networks.embeddings import embed
 from pedseg.networks.factory import NETWORKS, build_network
 from pedseg.networks.selected import SelectedNetwork
@@ -14,4 +14,5 @@ __all__ = [
     "embed",
     "make_multidomain",
     "select_domain",
+    "start_heads",
 ]

@@ -67,6 +67,10 @@ class MultiDomain(nn.Module):
     def select(self, index: int) -> nn.Module:
         """A copy of the ordinary network of one domain."""
 
+    @abstractmethod
+    def head(self, index: int) -> nn.Conv2d:
+        """The last 1x1 convolution of one domain, itself."""
+
 
 class SharedNetwork(MultiDomain):
     """Shared convolutions, domain-specific norms and heads: scheme `dsl`.
@@ -101,6 +105,11 @@ class SharedNetwork(MultiDomain):
 
         return replace_modules(self.network, plain)
 
+    def head(self, index: int) -> nn.Conv2d:
+        """See `MultiDomain`."""
+        (heads,) = (m for m in self.network.modules() if isinstance(m, DomainHeads))
+        return heads.convs[index]  # type: ignore[return-value]
+
 
 class IndividualNetworks(MultiDomain):
     """One network a domain, nothing shared: scheme `individual`."""
@@ -121,6 +130,10 @@ class IndividualNetworks(MultiDomain):
     def select(self, index: int) -> nn.Module:
         """See `MultiDomain`."""
         return copy.deepcopy(self.networks[index])
+
+    def head(self, index: int) -> nn.Conv2d:
+        """See `MultiDomain`."""
+        return _last_pointwise(self.networks[index])
 
 
 class DomainHeads(nn.Module):
@@ -170,6 +183,23 @@ def make_multidomain(network: nn.Module, domains: int | Sequence[Domain]) -> Sha
         return DomainBatchNorm2d(module, len(names), sizes) if isinstance(module, nn.BatchNorm2d) else None
 
     return SharedNetwork(replace_modules(network, specific), names, sizes)
+
+
+def start_heads(network: MultiDomain, frequencies: Sequence[Sequence[float]]) -> None:
+    """Set the bias of every head to the logarithm of its labels' frequencies.
+
+    A fresh network then predicts each label as often as it occurs, instead of all labels alike; without this the
+    cross-entropy of thin structures is spent on learning the background for hundreds of steps.
+
+    Args:
+        network: changed in place.
+        frequencies: a domain, the positive share of its labels 0..n in the training slices.
+    """
+    for index, shares in enumerate(frequencies):
+        bias = network.head(index).bias
+        if bias is not None:
+            with torch.no_grad():
+                bias.copy_(torch.tensor(shares, dtype=torch.float64).log())
 
 
 def select_domain(network: MultiDomain, name: str) -> nn.Module:

@@ -42,6 +42,8 @@ class Preset(Frozen):
     augmentation: AugmentationSpec
     window: Annotated[int, Field(ge=32, multiple_of=16)]
     learning_rate: Positive
+    decay: Literal["none", "poly"]
+    head_bias: Literal["random", "frequency"]
     batch: Annotated[int, Field(ge=1)]
     epochs: Annotated[int, Field(ge=1)]
     precision: Literal["auto", "float32", "bfloat16"]

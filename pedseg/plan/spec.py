@@ -96,6 +96,8 @@ class ScheduleSpec(Frozen):
         batch: slices asked for; every domain gets an equal share of it.
         learning_rate: Adam's.
         decay: `none` keeps the learning rate (the papers); `poly` lets it fall to 0 as (1 - done)^0.9.
+        head_bias: `random` (the papers), or `frequency`: heads start at the logarithm of how often each label occurs in
+            training, so that the first epochs need not learn that most pixels are background.
         precision: arithmetic of the convolutions.
         seed: start of weights, order and augmentation.
     """
@@ -104,6 +106,7 @@ class ScheduleSpec(Frozen):
     batch: Annotated[int, Field(ge=1)] = 18
     learning_rate: Positive = 5e-4
     decay: Literal["none", "poly"] = "none"
+    head_bias: Literal["random", "frequency"] = "random"
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
     seed: Annotated[int, Field(ge=0)] = 0

@@ -71,7 +71,8 @@ class Geometry:
 
     def corners_mm(self) -> Matrix:
         """(8, 3): centres of the corner voxels."""
-        return self.to_mm([[c * (n - 1) for c, n in zip(bits, self.shape, strict=True)] for bits in product((0, 1), repeat=3)])
+        ends = product(*((0, n - 1) for n in self.shape))
+        return self.to_mm(list(ends))
 
     def corner_distance_mm(self, other: Geometry) -> float:
         """Largest distance between like corners of two grids; infinite where shapes differ."""

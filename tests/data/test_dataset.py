@@ -83,3 +83,11 @@ def test_a_domain_without_exams_and_a_batch_without_one(stored: tuple[Arrays, li
 def test_moving_a_batch_keeps_its_sizes(stored: tuple[Arrays, list[list[CacheEntry]]]) -> None:
     moved = SliceDataset(stored[1]).batch([SliceRef(0, 0, 0), SliceRef(1, 0, 0)]).to(torch.device("meta"))
     assert (moved.images.device.type, moved.labels.device.type, moved.sizes) == ("meta", "meta", (1, 1))
+
+
+def test_label_frequencies_count_every_pixel_and_one_more_of_each_label(stored: tuple[Arrays, list[list[CacheEntry]]]) -> None:
+    arrays, data = stored
+    labels = np.concatenate([a[1].ravel() for (domain, _), a in arrays.items() if domain == "hip"])
+    counts = [1 + int((labels == value).sum()) for value in range(5)]
+    assert SliceDataset(data).label_frequencies(0, 5) == pytest.approx([c / sum(counts) for c in counts])
+    assert counts[4] == 1

@@ -10,7 +10,7 @@ from torch import nn
 
 from pedseg.domains import load_domains
 from pedseg.errors import ModelError
-from pedseg.networks import MultiDomain, build_network, make_multidomain, select_domain
+from pedseg.networks import MultiDomain, build_network, make_multidomain, select_domain, start_heads
 from pedseg.networks.unet import att_unet
 from pedseg.plan import NetworkSpec
 
@@ -147,3 +147,16 @@ def test_bfloat16_and_channels_last_pass_through() -> None:
     for a, b in zip(exact, rough, strict=True):
         assert b.dtype == torch.bfloat16
         assert (a - b.float()).abs().max() < 0.1 * a.abs().max()
+
+
+@pytest.mark.parametrize("scheme", ["dsl", "individual"])
+def test_heads_started_at_frequencies_predict_them_where_features_are_zero(scheme: str) -> None:
+    network = build_network(NetworkSpec(scheme=scheme, channels=CHANNELS), JOINTS)
+    shares = [[0.9, 0.05, 0.03, 0.02], [0.8, 0.1, 0.05, 0.03, 0.02], [0.98, 0.015, 0.005]]
+    start_heads(network, shares)
+    for index, wanted in enumerate(shares):
+        head = network.head(index)
+        probabilities = head(torch.zeros(1, CHANNELS[0], 1, 1)).softmax(1).flatten()
+        assert probabilities.tolist() == pytest.approx(wanted, abs=1e-6)
+        selected = select_domain(network, JOINTS[index].name)
+        assert torch.equal(selected.head.bias, head.bias)

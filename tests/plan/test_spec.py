@@ -79,3 +79,9 @@ def test_cache_digest_covers_what_the_cache_depends_on():
     assert cache_digest(part("ankle", cases={"a": "a"}, source="x", why={"plane": "so"})) == cache_digest(base)
     assert cache_digest(part("ankle", spacing_mm=0.6)) != cache_digest(base)
     assert cache_digest(part("ankle", normalisation=NormalisationSpec(clip_percentiles=None))) != cache_digest(base)
+
+
+def test_learning_rate_stays_or_falls_to_nothing() -> None:
+    assert [ScheduleSpec(learning_rate=0.01).learning_rate_at(d) for d in (0, 0.5, 1)] == [0.01] * 3
+    falling = ScheduleSpec(learning_rate=0.01, decay="poly")
+    assert [falling.learning_rate_at(d) for d in (0, 0.5, 1)] == pytest.approx([0.01, 0.01 * 0.5**0.9, 0])
