@@ -40,7 +40,7 @@ def _values(plan: Plan) -> dict[str, str]:
     change, schedule = plan.augmentation, plan.schedule
     weight = "" if plan.objective.name == "ce" else f", weight {plan.objective.contrastive_weight:g}"
     scale = f", scale {change.scale_fraction:.0%}" if change.scale_fraction else ""
-    flips = ", flips" if change.flips else ""
+    flips = {"both": ", flips", "left_right": ", left-right flips", "none": ""}[change.flips]
     cleaned = f"cleaned on {plan.prediction.postprocess_grid}" if plan.prediction.postprocess else "as predicted"
     return {
         "network": f"{plan.network.name}, {plan.network.scheme}",

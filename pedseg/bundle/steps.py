@@ -9,7 +9,7 @@ import torch
 from ignite.engine import Engine
 
 from pedseg.bundle.recipe import Recipe
-from pedseg.data.augment import Mirror, apply_augmentation, draw_augmentation
+from pedseg.data.augment import Mirror, apply_augmentation, draw_augmentation, only_left_right
 from pedseg.data.dataset import Batch, SliceRef
 from pedseg.errors import TrainingError
 from pedseg.inference.device import arithmetic
@@ -65,6 +65,8 @@ class TrainStep:
         seed = np.random.SeedSequence([self.plan.schedule.seed, iteration]).generate_state(1)[0]
         generator = torch.Generator().manual_seed(int(seed))
         drawn = draw_augmentation(self.plan.augmentation, len(batch.images), generator)
+        if self.plan.augmentation.flips == "left_right":
+            drawn = only_left_right(drawn, sizes=batch.sizes, mirrors=self.mirrors)
         images, labels = apply_augmentation(
             batch.images, batch.labels, drawn, sizes=batch.sizes, mirrors=self.mirrors
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -52,8 +52,15 @@ def draw_augmentation(spec: AugmentationSpec, n: int, generator: torch.Generator
         rotation_deg=spec.rotation_deg * spread[:, 0],
         shift=spec.shift_fraction * spread[:, 1:3],
         scale=1 + spec.scale_fraction * spread[:, 3],
-        flip=(unit[:, 4:6] < 0.5) & spec.flips,
+        flip=(unit[:, 4:6] < 0.5) & (spec.flips != "none"),
     )
+
+
+def only_left_right(drawn: Augmentation, *, sizes: Sequence[int], mirrors: Sequence[Mirror]) -> Augmentation:
+    """The same changes without the flips that no patient shows: a mirrored limb is a limb, one upside down is not."""
+    axes = [mirror.left_right_axis for mirror in mirrors]
+    kept = torch.tensor([[axis == 0, axis == 1] for axis in axes]).repeat_interleave(torch.tensor(sizes), dim=0)
+    return replace(drawn, flip=drawn.flip & kept.to(drawn.flip.device))
 
 
 def apply_augmentation(

@@ -77,12 +77,19 @@ class ObjectiveSpec(Frozen):
 
 
 class AugmentationSpec(Frozen):
-    """Ranges of the random changes of a training slice (METHODS, section 6)."""
+    """Ranges of the random changes of a training slice (METHODS, section 6).
+
+    Args:
+        rotation_deg: to either side.
+        shift_fraction: of the slice's size, along rows and columns.
+        scale_fraction: smaller or larger.
+        flips: `both` axes of the slice (the papers), `left_right` of the patient only, or `none`.
+    """
 
     rotation_deg: Annotated[float, Field(ge=0, le=180)] = 22.5
     shift_fraction: Fraction = 0.1
     scale_fraction: Fraction = 0.0
-    flips: bool = True
+    flips: Literal["both", "left_right", "none"] = "both"
 
 
 POLY_POWER = 0.9

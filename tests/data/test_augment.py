@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from pedseg.data.augment import Augmentation, Mirror, apply_augmentation, draw_augmentation
+from pedseg.data.augment import Augmentation, Mirror, apply_augmentation, draw_augmentation, only_left_right
 from pedseg.plan import AugmentationSpec
 
 NOT_MIRRORED = Mirror(None, (0, 1, 2))
@@ -147,8 +147,19 @@ def test_a_generator_fixes_the_draws() -> None:
 
 
 def test_without_ranges_and_flips_nothing_happens() -> None:
-    spec = AugmentationSpec(rotation_deg=0, shift_fraction=0, scale_fraction=0, flips=False)
+    spec = AugmentationSpec(rotation_deg=0, shift_fraction=0, scale_fraction=0, flips="none")
     images, labels = _slices(4)
     out, moved = _apply(images, labels, draw_augmentation(spec, 4, torch.Generator().manual_seed(0)))
     assert torch.allclose(out, images, atol=1e-5)
     assert torch.equal(moved, labels)
+
+
+def test_only_flips_of_the_patients_left_and_right_remain() -> None:
+    drawn = draw_augmentation(AugmentationSpec(), 40, torch.Generator().manual_seed(0))
+    mirrors = (Mirror(None, (0, 1)), Mirror(1, (0, 1)))
+    kept = only_left_right(drawn, sizes=(10, 30), mirrors=mirrors)
+    assert not kept.flip[:10].any()
+    assert not kept.flip[10:, 0].any()
+    assert torch.equal(kept.flip[10:, 1], drawn.flip[10:, 1])
+    assert kept.flip[10:, 1].any()
+    assert torch.equal(kept.rotation_deg, drawn.rotation_deg)

@@ -23,7 +23,7 @@ def test_media2023_holds_the_papers_numbers():
     assert objective.pooling == "average"
     assert p.objective_named("ssc").contrastive_weight == 0.1
     change = p.augmentation
-    assert (change.rotation_deg, change.shift_fraction, change.scale_fraction, change.flips) == (22.5, 0.1, 0, True)
+    assert (change.rotation_deg, change.shift_fraction, change.scale_fraction, change.flips) == (22.5, 0.1, 0, "both")
     assert p.normalisation.clip_percentiles is None
     assert p.prediction.postprocess_grid == "slices"
     assert p.precision == "float32"
@@ -35,7 +35,7 @@ def test_miccai2021_holds_the_papers_numbers():
     assert (p.network.name, p.network.decoder) == ("unet", "transposed")
     assert (p.learning_rate, p.batch, p.epochs) == (1e-4, 32, 30)
     assert (p.objective.name, p.objective.contrastive_weight, p.objective.pooling) == ("ssc", 0.1, "max")
-    assert (p.augmentation.rotation_deg, p.augmentation.shift_fraction, p.augmentation.flips) == (45, 0.25, True)
+    assert (p.augmentation.rotation_deg, p.augmentation.shift_fraction, p.augmentation.flips) == (45, 0.25, "both")
     assert p.normalisation.clip_percentiles is None
     assert p.prediction.postprocess_grid == "slices"
 
