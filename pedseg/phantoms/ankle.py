@@ -133,7 +133,7 @@ def _calcaneus(patient: Patient, rng: np.random.Generator, growth: Growth, frame
     plantar = Ellipsoid((-6.0, -54.0, -54.0), (12.0, 13.0, 8.0))
     anterior = Ellipsoid((8.0, 5.0, -47.0), (10.5, 13.0, 10.5), (-8.0, 0.0, 6.0))
     facet = Ellipsoid((4.0, -15.0, -27.0), (14.0, 15.0, 12.0), (-22.0, 12.0, 25.0))
-    shelf = Ellipsoid((-16.0, -4.0, -31.0), (jittered(rng, 11, 1.5), 11.0, 5.5), (-15.0, -12.0, 15.0))
+    shelf = Ellipsoid((-13.0, -6.0, -33.0), (jittered(rng, 13, 1.5), 12.0, 7.5), (-15.0, -12.0, 15.0))
     solid = Carved(
         Blend((body, tuber, plantar, anterior, facet, shelf), 6.0),
         (

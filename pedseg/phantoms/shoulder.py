@@ -17,7 +17,7 @@ from pedseg.phantoms.scene import Bone, Scene
 from pedseg.phantoms.shoulder_tissue import shoulder_tissue
 from pedseg.phantoms.solids import Blend, Carved, Ellipsoid, HalfSpace, Solid, Vec, rotation, rounded_tube
 
-BLADE_MM = (2.1, 2.75)
+BLADE_MM = (2.3, 2.85)
 """Thickness of the scapular blade, in the child's own millimetres."""
 
 
@@ -127,7 +127,7 @@ def _scapula(rng: np.random.Generator, growth: Growth, frame: Frame, palsy: bool
         physis_mm=0.7 * growth.physis_mm,
         cortex_mm=(0.25, 0.25),
         clear_mm=growth.clear_mm,
-        marrow=jittered(rng, 1.1, 0.07),
+        marrow=jittered(rng, 1.35, 0.07),
     )
 
 

@@ -133,7 +133,7 @@ def _legend(figure: Figure, domain: Domain) -> None:
     patches = [Patch(color=s.color, label=s.title or s.name) for s in domain.structures[:12]]
     columns = min(6, len(patches))
     figure.legend(
-        handles=patches, loc="lower center", ncols=columns, fontsize=9, labelcolor="white", facecolor="black"
+        handles=patches, loc="outside lower center", ncols=columns, fontsize=9, labelcolor="white", facecolor="black"
     )
 
 
