@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,8 +42,11 @@ def tiny_run(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(autouse=True)
-def _own_torch_settings() -> Iterator[None]:
-    """A training sets torch to deterministic kernels for its process; the next test starts as any process does."""
+def _as_in_a_new_process() -> Iterator[None]:
+    """Undo what a command sets for its whole process: where messages go, and torch's deterministic kernels."""
     yield
+    log = logging.getLogger("pedseg")
+    log.handlers[:], log.propagate = [], True
+    log.setLevel(logging.NOTSET)
     if torch := sys.modules.get("torch"):
         torch.use_deterministic_algorithms(False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from pedseg.workspace import file_digest
 WEIGHTS = Path("models/model.pt")
 PLAN = Path("configs/plan.json")
 MANIFEST = Path("run.json")
+UNREADABLE = (
+    RuntimeError, EOFError, OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError, struct.error
+)  # fmt: skip
+"""What torch's reader raises on damaged files, found by damaging them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
     except pickle.UnpicklingError as error:
         raise ModelError("PS-A98", f"{path.name} holds more than tensors and plain values: it is refused") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise ModelError("PS-A86", f"{path.name} cannot be read: copy it again or train the fold again") from error
 
 

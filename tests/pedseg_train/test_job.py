@@ -41,6 +41,7 @@ def test_two_trainings_end_in_equal_bytes_and_another_seed_does_not(tiny_workspa
 @pytest.mark.parametrize("stopped", [1, 2])
 def test_a_resumed_fold_equals_an_unbroken_one(tiny_workspace: Path, tmp_path: Path, stopped: int) -> None:
     root = copied(tiny_workspace, tmp_path)
+    change_plan(root, schedule={"decay": "none"})  # a rate that falls to 0 at the end knows how long it goes
     train(root, epochs=stopped, run="broken")
     broken = train(root, epochs=3, run="broken")
     unbroken = train(root, epochs=3, run="unbroken")
@@ -96,7 +97,8 @@ def test_networks_that_share_nothing_do_not_feel_each_other(tmp_path: Path) -> N
     one, two = tmp_path / "one", tmp_path / "two"
     for root, joints in ((one, ("ankle", "shoulder")), (two, ("ankle", "knee"))):
         make_workspace(root, joints, wishes={"scheme": "individual"}, network={"channels": (4, 4, 4, 4, 4)})
-        change_plan(root, augmentation={"rotation_deg": 0, "shift_fraction": 0, "flips": False})
+        still = {"rotation_deg": 0, "shift_fraction": 0, "flips": "none"}
+        change_plan(root, augmentation=still, schedule={"decay": "none"})
     a, b = (weights(train(root, epochs=1)) for root in (one, two))
     first = [k for k in a if k.startswith("networks.0.")]
     assert first
@@ -142,7 +144,7 @@ def test_another_plan_is_refused_by_name_and_nothing_of_the_fold_is_touched(
     root = copied(tiny_run.parents[2], tmp_path)
     folder = root / "runs/default/main/fold_0"
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    change_plan(root, schedule={"learning_rate": 1e-3}, augmentation={"flips": False})
+    change_plan(root, schedule={"learning_rate": 1e-3}, augmentation={"flips": "none"})
     with pytest.raises(ModelError, match=r"PS-A87: fold_0 .*\(other augmentation.flips, schedule.learning_rate\)"):
         train(root)
     assert main(["0", "-w", str(root)]) == 5
@@ -166,7 +168,7 @@ def test_a_fold_of_other_exams_is_refused_for_it_has_seen_some_of_the_test_exams
 def test_no_resume_starts_over_and_forgets_the_former_checkpoints(tiny_workspace: Path, tmp_path: Path) -> None:
     root = copied(tiny_workspace, tmp_path)
     train(root, epochs=2)
-    change_plan(root, augmentation={"flips": False})
+    change_plan(root, augmentation={"flips": "none"})
     folder = train(root, epochs=1, resume=False)
     assert [r["epoch"] for r in log_rows(folder)] == ["1"]
     assert not (folder / "models/checkpoint_even.pt").exists()

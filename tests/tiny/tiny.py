@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from pedseg.plan import Plan, load_plan, save_plan
 from pedseg.volumes import Volume
 from pedseg.volumes.geometry import LPS_TO_RAS
 from pedseg.volumes.nifti import write_nifti
-from pedseg.workspace import Workspace
+from pedseg.workspace import Workspace, file_digest
 from pedseg_plan import PlanOptions, pedseg_plan
 from pedseg_preprocess import pedseg_preprocess
 
@@ -84,12 +85,13 @@ def make_workspace(
         changes: of the plan, as for `change_plan`.
     """
     write_exams(root, joints, n=n)
-    options = PlanOptions(
-        preset="demo", window=WINDOW, epochs=EPOCHS, batch=6, precision="float32", **(wishes or {})
-    )
+    alone = len(joints) == 1 or (wishes or {}).get("scheme") == "individual"
+    wishes = {"objective": "ce" if alone else "msc", **(wishes or {})}
+    options = PlanOptions(preset="demo", window=WINDOW, epochs=EPOCHS, batch=6, precision="float32", **wishes)
     pedseg_plan(joints, root, options=options)
-    change_plan(root, network={"channels": CHANNELS}, schedule={"learning_rate": LEARNING_RATE})
-    plan = change_plan(root, objective={"contrastive_weight": 0.1}, **changes)
+    change_plan(root, network={"channels": CHANNELS}, schedule={"learning_rate": LEARNING_RATE, "decay": "poly"})
+    change_plan(root, objective={"contrastive_weight": 0.1})
+    plan = change_plan(root, **changes)
     pedseg_preprocess(root)
     return plan
 
@@ -170,3 +172,11 @@ def write_dicom(volume: Volume, folder: Path, **tags: Any) -> None:
 
 def _decimals(values: Any) -> list[str]:
     return [str(format_number_as_ds(float(v))) for v in values]
+
+
+def reseal(fold: Path, *, plan: str | None = None) -> None:
+    """Make a fold's manifest vouch for its files as they are now, and for another plan if named."""
+    path = fold / "run.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    files = {name: file_digest(fold / name) for name in manifest["files"]}
+    path.write_text(json.dumps({**manifest, "plan": plan or manifest["plan"], "files": files}), "utf-8")

@@ -1,0 +1,211 @@
+"""Reading trained folds: whole, matching, tensors only."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny import copied, reseal
+
+from pedseg.errors import ModelError, PedsegError, UsageError
+from pedseg.inference import load_model
+from pedseg.inference.checkpoint import load_network, read_tensors
+from pedseg.networks import build_network, select_domain
+from pedseg.plan import Plan, load_plan
+
+
+class Mischief:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return Path.touch, (self.path,)  # type: ignore[return-value]
+
+
+@pytest.fixture
+def run(tiny_run: Path, tmp_path: Path) -> Path:
+    """A run of its own with fold_0."""
+    return copied(tiny_run, tmp_path)
+
+
+def change_weights(fold: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    path = fold / "models/model.pt"
+    state = torch.load(path, weights_only=True)
+    change(state)
+    torch.save(state, path)
+    reseal(fold)
+
+
+def test_a_run_is_its_finished_folds_and_a_fold_is_itself(run: Path) -> None:
+    shutil.copytree(run / "fold_0", run / "fold_1")
+    shutil.copytree(run / "fold_0", run / "fold_2")
+    (run / "fold_2/run.json").unlink()
+    assert [f.name for f in load_model(run).folds] == ["fold_0", "fold_1"]
+    model = load_model(run / "fold_1")
+    assert model.folds == (run / "fold_1",)
+    manifest = json.loads((run / "fold_1/run.json").read_text("utf-8"))
+    assert model.digests == {"fold_1": manifest["files"]["models/model.pt"]}
+
+
+def test_a_loaded_network_is_the_trained_one_of_its_domain(run: Path) -> None:
+    plan = load_plan(run / "fold_0/configs/plan.json")
+    whole = build_network(plan.network, [p.domain for p in plan.domains]).eval()
+    whole.load_state_dict(torch.load(run / "fold_0/models/model.pt", weights_only=True))
+    x = torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(1))
+    for name in plan.domain_names:
+        with torch.inference_mode():
+            assert torch.equal(load_network(run / "fold_0", plan, name)(x), select_domain(whole, name)(x))
+
+
+def test_what_is_missing_is_named_with_what_to_do(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"PS-A125: model .*nowhere is missing: train one"):
+        load_model(tmp_path / "nowhere")
+    with pytest.raises(ModelError, match=r"PS-A123: no finished fold in .*: run pedseg_train"):
+        load_model(tmp_path)
+    (run / "fold_0/run.json").unlink()
+    with pytest.raises(ModelError, match="PS-A123: fold_0 is not finished"):
+        load_model(run / "fold_0")
+    plan = load_plan(run / "fold_0/configs/plan.json")
+    with pytest.raises(ModelError, match="PS-A124: the model knows ankle, knee, shoulder, not 'hip'"):
+        load_network(run / "fold_0", plan, "hip")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [cut, flip, Path.unlink], ids=["cut", "flipped", "gone"])
+def test_damaged_weights_are_refused(run: Path, damage: Callable[[Path], None]) -> None:
+    damage(run / "fold_0/models/model.pt")
+    model = load_model(run)
+    with pytest.raises(ModelError, match=r"PS-A86: fold_0/models/model.pt is missing or not the file run.json names"):
+        load_network(model.folds[0], model.plan, "knee")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"plan": 1}', '{"plan": "x", "files": 3}', "\x00"])
+def test_a_damaged_manifest_is_refused(run: Path, text: str) -> None:
+    (run / "fold_0/run.json").write_text(text, "utf-8")
+    with pytest.raises(ModelError, match=r"PS-A86: fold_0/run.json is damaged"):
+        load_model(run)
+
+
+def test_a_changed_plan_is_refused(run: Path) -> None:
+    path = run / "fold_0/configs/plan.json"
+    values = json.loads(path.read_text("utf-8"))
+    values["prediction"]["postprocess"] = False
+    path.write_text(json.dumps(values), "utf-8")
+    with pytest.raises(ModelError, match=r"PS-A86: fold_0/configs/plan.json"):
+        load_model(run)
+    reseal(run / "fold_0")
+    with pytest.raises(ModelError, match=r"PS-A87: fold_0: run.json and .*plan.json differ"):
+        load_model(run)
+
+
+def test_folds_of_different_plans_are_refused(run: Path) -> None:
+    shutil.copytree(run / "fold_0", run / "fold_1")
+    path = run / "fold_1/configs/plan.json"
+    values = json.loads(path.read_text("utf-8"))
+    values["schedule"]["epochs"] = 9
+    path.write_text(json.dumps(values), "utf-8")
+    reseal(run / "fold_1", plan=load_plan(path).digest)
+    with pytest.raises(ModelError, match=r"PS-A87: folds were trained by different plans \(fold_0 .*, fold_1 "):
+        load_model(run)
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+def test_a_pickle_is_never_run(run: Path, tmp_path: Path, legacy: bool) -> None:
+    path = run / "fold_0/models/model.pt"
+    trap = tmp_path / "sprung"
+    torch.save({"weight": Mischief(trap)}, path, _use_new_zipfile_serialization=not legacy)
+    reseal(run / "fold_0")
+    model = load_model(run)
+    with pytest.raises(ModelError, match=r"PS-A98: model.pt holds more than tensors and plain values: it is refused"):
+        load_network(model.folds[0], model.plan, "knee")
+    path.write_bytes(pickle.dumps(Mischief(trap)))
+    with pytest.raises(ModelError, match="PS-A98"):
+        read_tensors(path)
+    assert not trap.exists()
+
+
+def other_shape(state: dict[str, torch.Tensor]) -> None:
+    state[next(iter(state))] = torch.zeros(3)
+
+
+def one_missing(state: dict[str, torch.Tensor]) -> None:
+    del state[next(iter(state))]
+
+
+def one_more(state: dict[str, torch.Tensor]) -> None:
+    state["extra"] = torch.zeros(1).expand(10**10)  # 37 GiB in a few bytes
+
+
+@pytest.mark.parametrize("change", [other_shape, one_missing, one_more])
+def test_weights_of_another_network_are_refused(run: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    change_weights(run / "fold_0", change)
+    model = load_model(run)
+    with pytest.raises(ModelError, match=r"PS-A102: weights of this plan's network are needed"):
+        load_network(model.folds[0], model.plan, "ankle")
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_not_finite_are_refused(run: Path, value: float) -> None:
+    def spoil(state: dict[str, torch.Tensor]) -> None:
+        next(v for v in state.values() if v.dim() == 4)[0, 0, 0, 0] = value
+
+    change_weights(run / "fold_0", spoil)
+    model = load_model(run)
+    with pytest.raises(ModelError, match=r"PS-A86: .*not finite"):
+        load_network(model.folds[0], model.plan, "ankle")
+
+
+def readable(path: Path) -> bool:
+    try:
+        read_tensors(path)
+    except ModelError:
+        return False
+    return True
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+def test_damaged_bytes_are_refused_or_read_never_a_crash(tmp_path: Path, legacy: bool) -> None:
+    path = tmp_path / "model.pt"
+    torch.save({"a": torch.ones(3, 4), "b": [1, ("x", 2.0)]}, path, _use_new_zipfile_serialization=not legacy)
+    whole = path.read_bytes()
+    draw = np.random.default_rng(0)
+    refused = 0
+    for _ in range(400):
+        data = bytearray(whole)
+        for at in draw.integers(0, len(data), draw.integers(1, 5)):
+            data[at] = draw.integers(256)
+        path.write_bytes(data[: draw.integers(len(data))] if draw.random() < 0.3 else data)
+        refused += not readable(path)
+    assert refused > 100
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"not a checkpoint", b"\x80\x02."])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "model.pt").write_bytes(data)
+    with pytest.raises(PedsegError, match=r"PS-A86|PS-A98"):
+        read_tensors(tmp_path / "model.pt")
+
+
+def test_the_plan_inside_is_the_whole_plan(run: Path) -> None:
+    plan = load_model(run).plan
+    assert isinstance(plan, Plan)
+    assert [p.domain.name for p in plan.domains] == ["ankle", "knee", "shoulder"]
