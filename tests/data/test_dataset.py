@@ -85,7 +85,9 @@ def test_moving_a_batch_keeps_its_sizes(stored: tuple[Arrays, list[list[CacheEnt
     assert (moved.images.device.type, moved.labels.device.type, moved.sizes) == ("meta", "meta", (1, 1))
 
 
-def test_label_frequencies_count_every_pixel_and_one_more_of_each_label(stored: tuple[Arrays, list[list[CacheEntry]]]) -> None:
+def test_label_frequencies_count_every_pixel_and_one_more_of_each_label(
+    stored: tuple[Arrays, list[list[CacheEntry]]],
+) -> None:
     arrays, data = stored
     labels = np.concatenate([a[1].ravel() for (domain, _), a in arrays.items() if domain == "hip"])
     counts = [1 + int((labels == value).sum()) for value in range(5)]
