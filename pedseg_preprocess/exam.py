@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pedseg.evaluation.overlap import dice
+from pedseg.evaluation.ceiling import ceiling_of
 from pedseg.plan.spec import DomainPlan, cache_digest
 from pedseg.storage.cache import Manifest, write_entry
 from pedseg.storage.cases import Case, read_case, source_digest
 from pedseg.storage.prepare import prepare
-from pedseg.volumes.slices import SliceGrid, from_windows, labels_to_windows, windows_to_onehot
+from pedseg.volumes.slices import labels_to_windows
 
 Labels = NDArray[np.uint8]
 
@@ -60,7 +60,7 @@ def preprocess_exam(task: Task) -> Manifest:
         grid=grid.as_plain(),
         left_right_axis=grid.left_right_axis,
         rows_with=_rows_with(rows, plan),
-        ceiling=_ceiling(masks, labels.array, grid, plan),
+        ceiling=ceiling_of(masks, labels.array, grid, plan.domain),
         notices=tuple((notice.code, notice.text) for notice in (*image.notices, *prepared.notices)),
     )
     return write_entry(task.folder, manifest, np.concatenate(list(prepared.windows())), rows)
@@ -71,11 +71,3 @@ def _rows_with(rows: Labels, plan: DomainPlan) -> dict[str, tuple[int, ...]]:
     n = plan.domain.n_classes
     shown = np.stack([np.bincount(row.ravel(), minlength=n) > 0 for row in rows])
     return {name: tuple(np.flatnonzero(shown[:, label]).tolist()) for name, label in plan.domain.labels.items()}
-
-
-def _ceiling(masks: Labels, labels: Labels, grid: SliceGrid, plan: DomainPlan) -> dict[str, float | None]:
-    """Structure -> Dice of the slices' labels back on the exam's grid: what no network can pass by much."""
-    n = plan.domain.n_classes
-    back = from_windows(windows_to_onehot(masks, n), grid).labels
-    scores = dice(back, labels, n).tolist()
-    return {name: None if np.isnan(scores[i - 1]) else scores[i - 1] for name, i in plan.domain.labels.items()}
