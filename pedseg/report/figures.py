@@ -33,7 +33,7 @@ def training_figure(rows: Sequence[dict[str, float]], path: Path) -> None:
     left, right = figure.subplots(1, 2)
     epochs = [r["epoch"] for r in rows]
     for axes, names, title in (
-        (left, [n for n in rows[0] if n not in {"epoch", "seconds"} and not n.startswith("dice")], "training loss"),
+        (left, _loss_names(rows), "training loss"),
         (right, [n for n in rows[0] if n.startswith("dice")], "validation Dice"),
     ):
         for name in names:
@@ -42,7 +42,10 @@ def training_figure(rows: Sequence[dict[str, float]], path: Path) -> None:
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    right.set_ylim(min(0.5, *(r["dice"] for r in rows)), 1)
+    if all(v > 0 for r in rows for k, v in r.items() if k in _loss_names(rows)):
+        left.set_yscale("log")  # terms differ by orders of magnitude
+    scores = [v for r in rows for k, v in r.items() if k.startswith("dice") and np.isfinite(v)]
+    right.set_ylim(min([0.5, *scores]), 1)
     figure.savefig(path, format="png", metadata={"Software": None})
 
 
@@ -145,6 +148,10 @@ def _middle_slice(labels: NDArray[Any], axis: int) -> int:
         return int(labels.shape[axis] // 2)
     score = np.sqrt(counts / np.maximum(1, counts.max(axis=1, keepdims=True))).sum(axis=0)
     return int(score.argmax())
+
+
+def _loss_names(rows: Sequence[dict[str, float]]) -> list[str]:
+    return [n for n in rows[0] if n not in {"epoch", "seconds"} and not n.startswith("dice")]
 
 
 def _curve_name(name: str) -> str:
