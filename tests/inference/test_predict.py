@@ -127,6 +127,8 @@ def test_probabilities_come_slice_by_slice_whatever_the_batch(model: Model) -> N
     out = list(predict_windows([network], windows, plan, torch.device("cpu")))
     assert [p.shape for p in out] == [(2, 3, 32, 32)] * len(windows)
     np.testing.assert_allclose(np.stack(out).astype(np.float64).sum(2), 1, atol=2e-3)
+    twice = np.stack(list(predict_windows([network, network], windows, plan, torch.device("cpu"))))
+    np.testing.assert_allclose(twice, np.stack(out), atol=1e-3)
     alone = np.stack(list(predict_windows([network], windows[-1:], plan, torch.device("cpu"))))
     np.testing.assert_allclose(alone[0], out[-1], atol=2e-3)
 

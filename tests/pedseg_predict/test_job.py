@@ -218,6 +218,16 @@ def test_of_several_exams_a_bad_one_is_named_and_the_others_are_written(
     assert {p.name for p in out.iterdir()} == {"exam", "other_exam"}
 
 
+def test_flags_that_are_wrong_for_all_exams_stop_at_the_first(
+    tiny_run: Path, exam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Image files do not tell the joint."""
+    shutil.copyfile(exam, exam.with_name("other.nii.gz"))
+    assert predict(exam.parent, tmp_path / "out", tiny_run) == 2
+    one_line(capsys.readouterr().err, "PS-A120")
+    assert not (tmp_path / "out").exists()
+
+
 def test_only_bad_exams_give_the_exit_code_of_the_first(
     tiny_run: Path, exam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
