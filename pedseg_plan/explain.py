@@ -29,6 +29,7 @@ def _domain_rows(part: DomainPlan) -> list[tuple[str, str, str]]:
         "plane": part.plane,
         "spacing_mm": f"{part.spacing_mm:g} mm",
         "window": f"{part.window} x {part.window}",
+        "label_detail": f"{part.label_detail} x {part.label_detail} a pixel",
         "normalisation": f"z-score, clip {clip[0]:g}..{clip[1]:g} %" if clip else "z-score",
         "cases": f"{len(part.cases)} exams, {len(set(part.cases.values()))} patients",
     }
@@ -39,12 +40,13 @@ def _domain_rows(part: DomainPlan) -> list[tuple[str, str, str]]:
 def _values(plan: Plan) -> dict[str, str]:
     change, schedule = plan.augmentation, plan.schedule
     weight = "" if plan.objective.name == "ce" else f", weight {plan.objective.contrastive_weight:g}"
+    dice = f", Dice {plan.objective.dice_weight:g}" if plan.objective.dice_weight else ""
     scale = f", scale {change.scale_fraction:.0%}" if change.scale_fraction else ""
     flips = {"both": ", flips", "left_right": ", left-right flips", "none": ""}[change.flips]
     cleaned = f"cleaned on {plan.prediction.postprocess_grid}" if plan.prediction.postprocess else "as predicted"
     return {
         "network": f"{plan.network.name}, {plan.network.scheme}",
-        "objective": f"{plan.objective.name}{weight}",
+        "objective": f"{plan.objective.name}{weight}{dice}",
         "augmentation": f"{change.rotation_deg:g} deg, shift {change.shift_fraction:.0%}{scale}{flips}",
         "epochs": str(schedule.epochs),
         "batch": str(plan.share * (1 if plan.network.scheme == "individual" else len(plan.domains))),

@@ -50,8 +50,8 @@ def preprocess_exam(task: Task) -> Manifest:
     image, labels = read_case(case, plan.domain)
     prepared = prepare(image, plan)
     grid = prepared.grid
-    masks = labels_to_windows(labels.array, grid, plan.domain.n_classes)
-    rows = masks.reshape(-1, grid.window, grid.window)
+    masks = labels_to_windows(labels.array, grid.finer(plan.label_detail), plan.domain.n_classes)
+    rows = masks.reshape(-1, *masks.shape[2:])
     manifest = Manifest(
         domain=plan.domain.name,
         case=case.name,

@@ -13,6 +13,7 @@ from pedseg.data.augment import Mirror, apply_augmentation, draw_augmentation, o
 from pedseg.data.dataset import Batch, SliceRef
 from pedseg.errors import TrainingError
 from pedseg.inference.device import arithmetic
+from pedseg.losses import majority
 from pedseg.plan import DomainPlan
 from pedseg.volumes.slice_grid import left_right_axis_of
 
@@ -67,9 +68,7 @@ class TrainStep:
         drawn = draw_augmentation(self.plan.augmentation, len(batch.images), generator)
         if self.plan.augmentation.flips == "left_right":
             drawn = only_left_right(drawn, sizes=batch.sizes, mirrors=self.mirrors)
-        images, labels = apply_augmentation(
-            batch.images, batch.labels, drawn, sizes=batch.sizes, mirrors=self.mirrors
-        )
+        images, labels = apply_augmentation(batch.images, batch.labels, drawn, sizes=batch.sizes, mirrors=self.mirrors)
         layout = torch.channels_last if self.plan.schedule.channels_last else torch.contiguous_format
         return Batch(images.contiguous(memory_format=layout), labels, batch.sizes)
 
@@ -95,7 +94,8 @@ class ValidateStep:
             torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32),
         ):
             logits = evaluator.network(batch.images, batch.sizes).logits[place.domain]
-        return logits.argmax(1), batch.labels, place
+        size = (logits.shape[2], logits.shape[3])
+        return logits.argmax(1), majority(batch.labels, logits.shape[1], size), place
 
 
 def _mirror(part: DomainPlan) -> Mirror:

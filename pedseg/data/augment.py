@@ -73,7 +73,7 @@ def apply_augmentation(
 
     Args:
         images: (B, 1, H, W) float, ordered by domain.
-        labels: (B, H, W) integer.
+        labels: (B, d H, d W) integer, d = 1, 2, ...
         drawn: for B slices.
         sizes: slices of each domain, summing to B.
         mirrors: one a domain; a flip along left-right exchanges labels, as it makes a left limb a right one.
@@ -86,6 +86,8 @@ def apply_augmentation(
     lowest = images.amin((1, 2, 3), keepdim=True)
     changed = F.grid_sample(images - lowest, grid, mode="bilinear", align_corners=False) + lowest
     mirrored = _exchange(labels, drawn.flip.to(labels.device), sizes, mirrors)
+    if labels.shape[1:] != images.shape[2:]:
+        grid = F.affine_grid(theta, [len(labels), 1, *labels.shape[1:]], align_corners=False)
     moved = F.grid_sample(mirrored[:, None].to(grid), grid, mode="nearest", align_corners=False)
     return changed, moved[:, 0].to(labels.dtype)
 

@@ -18,7 +18,7 @@ class Batch:
 
     Args:
         images: (B, 1, W, W) float32, normalised.
-        labels: (B, W, W) uint8, 0..n of each slice's own domain.
+        labels: (B, d W, d W) uint8, d along each side of a pixel, 0..n of each slice's own domain.
         sizes: slices of each domain, in the plan's order; their sum is B.
     """
 

@@ -28,14 +28,15 @@ def ceiling(labels: Volume, plan: DomainPlan) -> dict[str, float | None]:
     """
     axis, _ = choose_slice_axis(labels, plan.plane)
     grid = plan_slices(labels.geometry, slice_axis=axis, spacing_mm=plan.spacing_mm, window=plan.window)
-    windows = labels_to_windows(labels.array, grid, plan.domain.n_classes)
+    windows = labels_to_windows(labels.array, grid.finer(plan.label_detail), plan.domain.n_classes)
     return ceiling_of(windows, labels.array, grid, plan.domain)
 
 
 def ceiling_of(
     windows: NDArray[np.uint8], labels: NDArray[np.uint8], grid: SliceGrid, domain: Domain
 ) -> dict[str, float | None]:
-    """The same where the slices' labels (N, T, W, W) are at hand."""
-    back = from_windows(windows_to_onehot(windows, domain.n_classes), grid).labels
+    """The same where the slices' labels (N, T, d W, d W) are at hand."""
+    shares = windows_to_onehot(windows, domain.n_classes, detail=windows.shape[-1] // grid.window)
+    back = from_windows(shares, grid).labels
     scores = dice(back, labels, domain.n_classes)
     return {name: None if np.isnan(score) else float(score) for name, score in zip(domain.labels, scores, strict=True)}

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def cross_entropy(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
+def cross_entropy(logits: Sequence[Tensor], targets: Sequence[Tensor]) -> Tensor:
     """Mean over domains of the mean over images, classes and pixels of -y log p.
 
     The mean over classes makes it 1/|C_k| of the usual cross-entropy. Domains without images are left out of the
@@ -17,15 +17,15 @@ def cross_entropy(logits: Sequence[Tensor], labels: Sequence[Tensor]) -> Tensor:
 
     Args:
         logits: one a domain, (B_k, |C_k|, H, W), any floating type.
-        labels: one a domain, (B_k, H, W) integer, 0..|C_k|-1.
+        targets: one a domain, (B_k, |C_k|, H, W): the y, one-hot or shares (`coverage`).
 
     Returns:
         A scalar, computed in float32 (float64 stays).
     """
-    terms = [_mean_over_all(x, y) for x, y in zip(logits, labels, strict=True) if len(x)]
+    terms = [_mean_over_all(x, y) for x, y in zip(logits, targets, strict=True) if len(x)]
     return torch.stack(terms).mean()
 
 
-def _mean_over_all(logits: Tensor, labels: Tensor) -> Tensor:
+def _mean_over_all(logits: Tensor, targets: Tensor) -> Tensor:
     wide = logits if logits.dtype == torch.float64 else logits.float()
-    return F.cross_entropy(wide, labels.long()) / logits.shape[1]
+    return F.cross_entropy(wide, targets.to(wide)) / logits.shape[1]

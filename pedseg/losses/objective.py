@@ -11,7 +11,9 @@ from torch import Tensor
 
 from pedseg.errors import UsageError
 from pedseg.losses.contrastive import multi_scale_contrastive, single_scale_contrastive
+from pedseg.losses.coverage import coverage
 from pedseg.losses.cross_entropy import cross_entropy
+from pedseg.losses.overlap import soft_dice
 from pedseg.plan import ObjectiveSpec
 
 
@@ -31,7 +33,7 @@ class Output(Protocol):
 
 @dataclass(frozen=True)
 class Objective:
-    """L = L_CE + lambda L_SSC (A) or L_CE + lambda L_MSC (B eq. 8).
+    """L = L_CE + lambda L_SSC (A) or L_CE + lambda L_MSC (B eq. 8), and a share of soft Dice where the plan asks.
 
     Args:
         spec: which terms, with their weights.
@@ -53,23 +55,33 @@ class Objective:
 
         Args:
             output: of the network.
-            labels: (B, H, W) integer, ordered by domain.
+            labels: (B, H, W) integer, ordered by domain; or finer, twice as many along both sides.
             sizes: images of each domain, summing to B.
 
         Returns:
-            The total to minimise, and its terms by name before weighing (`ce`, and `ssc` or `msc`).
+            The total to minimise, and its terms by name before weighing (`ce`, `dice_loss`, `ssc` or `msc`).
         """
-        terms = {"ce": cross_entropy(output.logits, torch.split(labels, list(sizes)))}
-        if self.spec.name == "ce":
-            return terms["ce"], terms
-        terms[self.spec.name] = contrastive = self._contrastive(output, _domain_of_each(sizes, labels.device))
-        return terms["ce"] + self.spec.contrastive_weight * contrastive, terms
+        targets = _targets(output.logits, labels, sizes)
+        terms = {"ce": cross_entropy(output.logits, targets)}
+        total = terms["ce"]
+        if self.spec.dice_weight:
+            terms["dice_loss"] = soft_dice(output.logits, targets)
+            total = total + self.spec.dice_weight * terms["dice_loss"]
+        if self.spec.name != "ce":
+            terms[self.spec.name] = contrastive = self._contrastive(output, _domain_of_each(sizes, labels.device))
+            total = total + self.spec.contrastive_weight * contrastive
+        return total, terms
 
     def _contrastive(self, output: Output, domains: Tensor) -> Tensor:
         tau = self.spec.temperature
         if self.spec.name == "ssc":
             return single_scale_contrastive(output.bottleneck_embedding(self.spec.pooling), domains, temperature=tau)
         return multi_scale_contrastive(output.embeddings(self.spec.pooling), domains, temperature=tau)
+
+
+def _targets(logits: Sequence[Tensor], labels: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    parts = torch.split(labels, list(sizes))
+    return [coverage(y, x.shape[1], (x.shape[2], x.shape[3])) for x, y in zip(logits, parts, strict=True)]
 
 
 def _domain_of_each(sizes: Sequence[int], device: torch.device) -> Tensor:

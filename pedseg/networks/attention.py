@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pedseg.networks.layout import weigh
+
 
 class AttentionGate(nn.Module):
     """Weigh a skip connection by what the decoder looks for.
@@ -30,7 +32,10 @@ class AttentionGate(nn.Module):
 
     def forward(self, skip: Tensor, gating: Tensor) -> Tensor:
         """The skip features, weighed; (B, C, H, W)."""
-        return skip * self.coefficients(skip, gating)
+        alpha = self.coefficients(skip, gating)
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            return skip * alpha
+        return weigh(skip, alpha)
 
 
 class NoGate(nn.Module):

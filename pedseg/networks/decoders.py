@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from pedseg.networks.layout import concatenate
+
 
 class DecoderStage(nn.Module):
     """One step up: upsample, weigh the skip, concatenate, convolve.
@@ -26,7 +28,12 @@ class DecoderStage(nn.Module):
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """Features at the skip's resolution."""
         x = self.up(x)
-        return self.convs(torch.cat([self.gate(skip, x), x], dim=1))  # type: ignore[no-any-return]
+        skip = self.gate(skip, x)
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
+            both = torch.cat([skip, x], dim=1)
+        else:
+            both = concatenate(skip, x)
+        return self.convs(both)  # type: ignore[no-any-return]
 
 
 class Decoder(nn.Module):

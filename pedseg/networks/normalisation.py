@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pedseg.networks.layout import planar_if_few
+
 
 class DomainSizes:
     """How many images of each domain the batch in flight holds.
@@ -73,6 +75,8 @@ class DomainBatchNorm2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (B, C, H, W), ordered by domain."""
+        if self.training:
+            x = planar_if_few(x)
         parts = [self._normalise(part, d) for d, part in self.sizes.split(x)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 

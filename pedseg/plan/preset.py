@@ -30,6 +30,7 @@ class Preset(Frozen):
         objective: the preset's own.
         alternatives: other objectives it has figures for.
         window: pixels of a slice along each side.
+        label_detail: labels along each side of a pixel.
         precision: `auto` asks the processor.
         why: for every number, the table or section it is from.
     """
@@ -41,6 +42,7 @@ class Preset(Frozen):
     alternatives: tuple[ObjectiveSpec, ...] = ()
     augmentation: AugmentationSpec
     window: Annotated[int, Field(ge=32, multiple_of=16)]
+    label_detail: Literal[1, 2]
     learning_rate: Positive
     decay: Literal["none", "poly"]
     head_bias: Literal["random", "frequency"]
@@ -64,7 +66,7 @@ class Preset(Frozen):
         Raises:
             UsageError: PS-A120 an objective that the preset has no weight for.
         """
-        plain = ObjectiveSpec(name="ce", contrastive_weight=0)
+        plain = ObjectiveSpec(name="ce", contrastive_weight=0, dice_weight=self.objective.dice_weight)
         known: dict[str, ObjectiveSpec] = {o.name: o for o in (plain, *self.alternatives, self.objective)}
         if name not in known:
             advice = did_you_mean(name, known)

@@ -68,12 +68,14 @@ class ObjectiveSpec(Frozen):
         contrastive_weight: lambda of that term.
         temperature: tau.
         pooling: global pooling of embeddings, `average` (B) or `max` (A).
+        dice_weight: of a soft Dice term beside the cross-entropy; 0 leaves it out (the papers).
     """
 
     name: Literal["ce", "ssc", "msc"] = "msc"
     contrastive_weight: Annotated[float, Field(ge=0)] = 0.5
     temperature: Positive = 0.1
     pooling: Literal["average", "max"] = "average"
+    dice_weight: Annotated[float, Field(ge=0)] = 0.0
 
 
 class AugmentationSpec(Frozen):
@@ -118,7 +120,6 @@ class ScheduleSpec(Frozen):
     channels_last: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
 
-
     def learning_rate_at(self, done: float) -> float:
         """Learning rate when a share 0..1 of all steps is done."""
         return self.learning_rate * (1 - done) ** POLY_POWER if self.decay == "poly" else self.learning_rate
@@ -144,6 +145,8 @@ class DomainPlan(Frozen):
         plane: slices are cut in this plane.
         spacing_mm: in-plane pixel size of the slices, the same along rows and columns.
         window: pixels of a slice along each side.
+        label_detail: labels along each side of a pixel in training. 1 names the label that covers most of it (the
+            papers); 2 lets targets say how much of it each label covers.
         cases: exams that passed the check, with the patient each belongs to.
     """
 
@@ -152,6 +155,7 @@ class DomainPlan(Frozen):
     plane: Plane
     spacing_mm: Positive
     window: Annotated[int, Field(ge=32, multiple_of=16)] = 256
+    label_detail: Literal[1, 2] = 1
     normalisation: NormalisationSpec = NormalisationSpec()
     cases: dict[Name, str] = {}
     source: str = ""
@@ -206,19 +210,21 @@ class Plan(Frozen):
 
     @property
     def digest(self) -> str:
-        """sha256 of every decision (reasons left out)."""
-        return digest_of(_without_reasons(self.model_dump(mode="json", by_alias=True)))
+        """sha256 of every decision (reasons left out).
+
+        Values that stand at their defaults are left out too: a field that a later version adds changes no digest.
+        """
+        return digest_of(_without_reasons(self.model_dump(mode="json", by_alias=True, exclude_defaults=True)))
 
     @property
     def resume_digest(self) -> str:
         """sha256 of what a checkpoint depends on: everything but how long to train and which exams are folded."""
-        return digest_of(self.resume_values)
+        return digest_of(self._resumable(exclude_defaults=True))
 
     @property
     def resume_values(self) -> dict[str, Any]:
-        """What `resume_digest` is of, as plain values."""
-        values = self.model_dump(mode="json", by_alias=True, exclude={"folds": True, "schedule": {"epochs"}})
-        return dict(_without_reasons(values))
+        """What `resume_digest` is of, as plain values, defaults written out."""
+        return self._resumable(exclude_defaults=False)
 
     @property
     def share(self) -> int:
@@ -227,6 +233,11 @@ class Plan(Frozen):
             return max(2, self.schedule.batch)
         return max(2, self.schedule.batch // len(self.domains))
 
+    def _resumable(self, *, exclude_defaults: bool) -> dict[str, Any]:
+        leave: dict[str, Any] = {"folds": True, "schedule": {"epochs"}}
+        values = self.model_dump(mode="json", by_alias=True, exclude=leave, exclude_defaults=exclude_defaults)
+        return dict(_without_reasons(values))
+
     def domain_plan(self, name: str) -> DomainPlan:
         """The plan of one domain (KeyError if it is not one of ours)."""
         return {d.domain.name: d for d in self.domains}[name]
@@ -234,8 +245,8 @@ class Plan(Frozen):
 
 def cache_digest(plan: DomainPlan) -> str:
     """sha256 of what the slice cache of a domain depends on."""
-    keep = {"domain", "plane", "spacing_mm", "window", "normalisation"}
-    return digest_of(_without_reasons(plan.model_dump(mode="json", include=keep)))
+    keep = {"domain", "plane", "spacing_mm", "window", "label_detail", "normalisation"}
+    return digest_of(_without_reasons(plan.model_dump(mode="json", include=keep, exclude_defaults=True)))
 
 
 def _without_reasons(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """Slice cache: what training reads, one entry an exam, memory-mappable, checked, written whole.
 
-`<case>.image.npy` (R, W, W) float16 and `<case>.labels.npy` (R, W, W) uint8, R = slices times windows,
-windows of a slice side by side; `<case>.json` tells what they are and is written last.
+`<case>.image.npy` (R, W, W) float16 and `<case>.labels.npy` (R, d W, d W) uint8, R = slices times windows,
+windows of a slice side by side, d labels along each side of a pixel; `<case>.json` tells what they are and is
+written last.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class CacheEntry:
     Args:
         manifest: what they are.
         images: (R, W, W) float16, normalised.
-        labels: (R, W, W) uint8.
+        labels: (R, d W, d W) uint8.
     """
 
     manifest: Manifest
@@ -92,13 +93,13 @@ def write_entry(folder: Path, manifest: Manifest, images: NDArray[Any], labels: 
         folder: the domain's cache folder; made when missing.
         manifest: without `files`, which are filled in here.
         images: (R, W, W), stored as float16.
-        labels: (R, W, W) uint8.
+        labels: (R, d W, d W) uint8, d = 1, 2, ...
 
     Raises:
         OutputError: PS-A105 not writable, PS-A106 disk full.
     """
-    if images.shape != labels.shape or images.ndim != 3:
-        raise ValueError(f"images and labels must be (R, W, W) alike, got {images.shape} and {labels.shape}")
+    if not _fit(images, labels):
+        raise ValueError(f"images (R, W, W) and labels (R, d W, d W) are needed, got {images.shape}, {labels.shape}")
     target = _manifest_path(folder, manifest.case)
     target.unlink(missing_ok=True)  # an old manifest must not vouch for new arrays
     arrays: dict[str, NDArray[Any]] = {"image": images.astype(np.float16, copy=False), "labels": labels}
@@ -137,10 +138,16 @@ def read_entry(folder: Path, case: str, *, verify: bool = False) -> CacheEntry:
     """
     manifest = read_manifest(folder, case)
     images, labels = (_map(_array_path(folder, case, kind), manifest.files.get(kind), verify) for kind in ARRAYS)
-    alike = images.shape == labels.shape and images.ndim == 3
-    if not alike or images.dtype != np.dtype(np.float16) or labels.dtype != np.dtype(np.uint8):
+    if not _fit(images, labels) or images.dtype != np.dtype(np.float16) or labels.dtype != np.dtype(np.uint8):
         raise InputError("PS-A85", f"{case}: arrays are not slices ({images.shape}, {labels.shape}): {ADVICE}")
     return CacheEntry(manifest, images, labels)
+
+
+def _fit(images: NDArray[Any], labels: NDArray[Any]) -> bool:
+    if images.ndim != 3 or labels.ndim != 3 or not images.shape[1]:
+        return False
+    detail = labels.shape[1] // images.shape[1]
+    return labels.shape == (images.shape[0], detail * images.shape[1], detail * images.shape[2]) and detail > 0
 
 
 def entry_bytes(manifest: Manifest) -> int:

@@ -97,11 +97,19 @@ def labels_to_windows(labels: NDArray[Any], grid: SliceGrid, n_classes: int) -> 
     return _collect(shares, grid, np.uint8)
 
 
-def windows_to_onehot(windows: NDArray[Any], n_classes: int) -> Iterator[Floats]:
-    """(N, T, W, W) labels -> (T, C, W, W) float32 a slice, to go back through `from_windows`."""
+def windows_to_onehot(windows: NDArray[Any], n_classes: int, *, detail: int = 1) -> Iterator[Floats]:
+    """(N, T, d W, d W) labels -> (T, C, W, W) float32 a slice, to go back through `from_windows`.
+
+    Args:
+        windows: labels 0..n_classes-1.
+        n_classes: C, background included.
+        detail: d, labels along each side of a pixel, whose shares are returned.
+    """
     classes = np.arange(n_classes)[:, None, None]
     for tiles in windows:
-        yield (tiles[:, None] == classes).astype(np.float32)
+        onehot = (tiles[:, None] == classes).astype(np.float32)
+        t, c, rows, columns = onehot.shape
+        yield onehot.reshape(t, c, rows // detail, detail, columns // detail, detail).mean(axis=(3, 5))
 
 
 def stack_to_windows(stack: NDArray[Any], grid: SliceGrid) -> NDArray[Any]:

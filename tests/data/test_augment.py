@@ -163,3 +163,13 @@ def test_only_flips_of_the_patients_left_and_right_remain() -> None:
     assert torch.equal(kept.flip[10:, 1], drawn.flip[10:, 1])
     assert kept.flip[10:, 1].any()
     assert torch.equal(kept.rotation_deg, drawn.rotation_deg)
+
+
+def test_finer_labels_move_with_their_slices() -> None:
+    images, labels = _slices(2)
+    fine = labels.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    drawn = _drawn(2, rotation=90, shift=(0.125, -0.25), flip=(0, 1))
+    out, moved = _apply(images, fine, drawn)
+    alone, coarse = _apply(images, labels, drawn)
+    assert torch.equal(out, alone)
+    assert torch.equal(moved, coarse.repeat_interleave(2, 1).repeat_interleave(2, 2))

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from pedseg.losses import cross_entropy
+from pedseg.losses import coverage, cross_entropy
 
 
 def _naive(logits: list[torch.Tensor], labels: list[torch.Tensor]) -> float:
@@ -27,6 +27,11 @@ def _naive(logits: list[torch.Tensor], labels: list[torch.Tensor]) -> float:
     return sum(domains) / len(domains)
 
 
+def _loss(logits: list[torch.Tensor], labels: list[torch.Tensor]) -> torch.Tensor:
+    size = (labels[0].shape[1], labels[0].shape[2])
+    return cross_entropy(logits, [coverage(y, x.shape[1], size) for x, y in zip(logits, labels, strict=True)])
+
+
 def _case(dtype: torch.dtype = torch.float64) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     generator = torch.Generator().manual_seed(0)
     shapes = ((2, 4), (3, 5), (1, 3))
@@ -37,33 +42,41 @@ def _case(dtype: torch.dtype = torch.float64) -> tuple[list[torch.Tensor], list[
 
 def test_against_loops() -> None:
     logits, labels = _case()
-    assert cross_entropy(logits, labels).item() == pytest.approx(_naive(logits, labels), rel=1e-12)
+    assert _loss(logits, labels).item() == pytest.approx(_naive(logits, labels), rel=1e-12)
 
 
 def test_uniform_logits_by_hand() -> None:
     """-log(1/C)/C a domain: 2 classes log 2 / 2, 4 classes log 4 / 4 = log 2 / 2."""
     logits = [torch.zeros(1, 2, 2, 2), torch.zeros(3, 4, 2, 2)]
     labels = [torch.zeros(1, 2, 2, dtype=torch.uint8), torch.ones(3, 2, 2, dtype=torch.uint8)]
-    assert cross_entropy(logits, labels).item() == pytest.approx(math.log(2) / 2)
+    assert _loss(logits, labels).item() == pytest.approx(math.log(2) / 2)
 
 
 def test_domains_weigh_alike_whatever_their_number_of_images() -> None:
     right = torch.tensor([50.0, 0.0]).reshape(1, 2, 1, 1)
     wrong = torch.tensor([0.0, 50.0]).reshape(1, 2, 1, 1).repeat(9, 1, 1, 1)
     labels = [torch.zeros(1, 1, 1, dtype=torch.long), torch.zeros(9, 1, 1, dtype=torch.long)]
-    assert cross_entropy([right, wrong], labels).item() == pytest.approx((0 + 50 / 2) / 2)
+    assert _loss([right, wrong], labels).item() == pytest.approx((0 + 50 / 2) / 2)
 
 
 def test_an_absent_domain_is_left_out() -> None:
     logits, labels = _case()
     without = [logits[0], logits[1][:0], logits[2]], [labels[0], labels[1][:0], labels[2]]
     expected = _naive([logits[0], logits[2]], [labels[0], labels[2]])
-    assert cross_entropy(*without).item() == pytest.approx(expected, rel=1e-12)
+    assert _loss(*without).item() == pytest.approx(expected, rel=1e-12)
 
 
 def test_bfloat16_logits_are_widened_before_the_logarithm() -> None:
     logits, labels = _case(torch.bfloat16)
     exact = _naive([x.double() for x in logits], labels)
-    loss = cross_entropy(logits, labels)
+    loss = _loss(logits, labels)
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(exact, rel=1e-6)
+
+
+def test_a_pixel_half_covered_asks_for_half() -> None:
+    """-(log 1/4 + log 3/4) / 2 over two classes, and no less for any other probability."""
+    logits = torch.tensor([1.0, 3.0]).log().reshape(1, 2, 1, 1)
+    half = torch.full((1, 2, 1, 1), 0.5)
+    assert cross_entropy([logits], [half]).item() == pytest.approx(-math.log(3 / 16) / 4)
+    assert cross_entropy([torch.zeros(1, 2, 1, 1)], [half]).item() < cross_entropy([logits], [half]).item()

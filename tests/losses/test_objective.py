@@ -6,7 +6,14 @@ import pytest
 import torch
 
 from pedseg.errors import UsageError
-from pedseg.losses import Objective, cross_entropy, multi_scale_contrastive, single_scale_contrastive
+from pedseg.losses import (
+    Objective,
+    coverage,
+    cross_entropy,
+    multi_scale_contrastive,
+    single_scale_contrastive,
+    soft_dice,
+)
 from pedseg.networks import MultiDomainOutput, embed
 from pedseg.plan import ObjectiveSpec
 
@@ -24,8 +31,12 @@ def _labels() -> torch.Tensor:
     return torch.randint(0, 3, (5, 8, 8), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
 
 
+def _targets() -> list[torch.Tensor]:
+    return [coverage(y, c, (8, 8)) for y, c in zip(_labels().split(SIZES), (3, 4), strict=True)]
+
+
 def _ce() -> torch.Tensor:
-    return cross_entropy(_output().logits, _labels().split(SIZES))
+    return cross_entropy(_output().logits, _targets())
 
 
 def test_cross_entropy_alone() -> None:
@@ -55,3 +66,19 @@ def test_single_scale_takes_the_bottleneck() -> None:
 def test_one_domain_has_nothing_to_contrast(name: str) -> None:
     with pytest.raises(UsageError, match=f"PS-A120: objective {name} contrasts domains, got one: use objective ce"):
         Objective(ObjectiveSpec(name=name), 1)
+
+
+def test_dice_beside_the_others() -> None:
+    spec = ObjectiveSpec(name="ssc", contrastive_weight=0.1, dice_weight=0.5)
+    total, terms = Objective(spec, 2)(_output(), _labels(), SIZES)
+    assert list(terms) == ["ce", "dice_loss", "ssc"]
+    assert terms["dice_loss"] == soft_dice(_output().logits, _targets())
+    assert total.item() == pytest.approx((_ce() + 0.5 * terms["dice_loss"] + 0.1 * terms["ssc"]).item())
+
+
+def test_finer_labels_become_shares() -> None:
+    fine = _labels().repeat_interleave(2, 1).repeat_interleave(2, 2)
+    objective = Objective(ObjectiveSpec(name="ce", dice_weight=0.5), 2)
+    assert objective(_output(), fine, SIZES)[0] == objective(_output(), _labels(), SIZES)[0]
+    fine[:, ::2] = 0
+    assert objective(_output(), fine, SIZES)[0] != objective(_output(), _labels(), SIZES)[0]

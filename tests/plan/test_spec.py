@@ -74,10 +74,26 @@ def test_digest_covers_decisions_and_not_their_reasons():
     assert base.model_copy(update={"schedule": ScheduleSpec(epochs=7)}).digest != base.digest
 
 
+def test_a_field_that_a_later_version_adds_changes_no_digest():
+    class LaterDomainPlan(DomainPlan):
+        added: int = 0
+
+    class LaterPlan(Plan):
+        added: str = "as before"
+
+    base = plan("ankle", "knee")
+    later = LaterPlan.model_validate(base.model_dump(by_alias=True))
+    assert (later.digest, later.resume_digest) == (base.digest, base.resume_digest)
+    assert later.model_copy(update={"added": "new"}).digest != base.digest
+    first = LaterDomainPlan.model_validate(base.domains[0].model_dump(by_alias=True))
+    assert cache_digest(first) == cache_digest(base.domains[0])
+
+
 def test_cache_digest_covers_what_the_cache_depends_on():
     base = part("ankle")
     assert cache_digest(part("ankle", cases={"a": "a"}, source="x", why={"plane": "so"})) == cache_digest(base)
     assert cache_digest(part("ankle", spacing_mm=0.6)) != cache_digest(base)
+    assert cache_digest(part("ankle", label_detail=2)) != cache_digest(base)
     assert cache_digest(part("ankle", normalisation=NormalisationSpec(clip_percentiles=None))) != cache_digest(base)
 
 

@@ -52,6 +52,16 @@ def test_grey_values_are_kept_as_float16_whatever_came(tmp_path):
     assert read_entry(tmp_path, "case01").images.dtype == np.float16
 
 
+def test_labels_may_be_finer_than_the_pixels_but_evenly(tmp_path):
+    images, labels = _arrays()
+    fine = labels.repeat(2, axis=1).repeat(2, axis=2)
+    write_entry(tmp_path, _manifest(), images, fine)
+    np.testing.assert_array_equal(read_entry(tmp_path, "case01", verify=True).labels, fine)
+    for wrong in (fine[:, :12, :12], fine[:, :, :8], fine[:2], labels[:, :4, :4]):
+        with pytest.raises(ValueError, match=r"labels \(R, d W, d W\) are needed"):
+            write_entry(tmp_path, _manifest(), images, wrong)
+
+
 @pytest.mark.parametrize("kind", ["image", "labels"])
 def test_every_truncation_is_refused_without_reading_checksums(tmp_path, kind):
     write_entry(tmp_path, _manifest(), *_arrays())

@@ -64,6 +64,21 @@ def test_probabilities_and_labels_come_back_within_the_bars_at_1_mm(shape, spaci
     hard = from_windows(windows_to_onehot(labels_to_windows(labels, grid, 4), 4), grid).labels
     assert [_dice(soft, labels, b) >= bar for b, bar in ((1, 0.99), (2, 0.99), (3, 0.97))] == [True] * 3
     assert [_dice(hard, labels, b) >= bar for b, bar in ((1, 0.98), (2, 0.98), (3, 0.85))] == [True] * 3
+    fine = labels_to_windows(labels, grid.finer(2), 4)
+    shares = from_windows(windows_to_onehot(fine, 4, detail=2), grid).labels
+    assert [_dice(shares, labels, b) >= bar for b, bar in ((1, 0.995), (2, 0.99), (3, 0.96))] == [True] * 3
+
+
+def test_finer_labels_lie_over_the_same_pixels():
+    """Averaged over each pixel, they are what the pixel's own shares say, wherever windows and padding lie."""
+    shape, spacing = (150, 190, 2), (1.0, 0.8, 5.0)
+    grid = plan_slices(Geometry(shape, _affine(spacing)), slice_axis=2, spacing_mm=1.6, window=64)
+    assert len(grid.offsets) > 1
+    labels = _solids(shape, spacing)
+    exact = np.stack(list(iter_onehot(labels, grid, 4)))
+    shares = np.stack(list(windows_to_onehot(labels_to_windows(labels, grid.finer(2), 4), 4, detail=2)))
+    assert np.abs(shares - exact).mean() < 0.02
+    assert np.abs(shares.mean((0, 1, 3, 4)) - exact.mean((0, 1, 3, 4))).max() < 0.003
 
 
 def test_every_storage_order_gives_the_same_windows_and_gets_its_own_labels_back():
