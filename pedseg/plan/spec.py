@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pedseg.domains import Domain
 from pedseg.domains.domain import Name
@@ -25,39 +25,72 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-DECODERS: dict[str, Literal["upsample", "transposed"]] = {"att_unet": "upsample", "unet": "transposed"}
-"""Decoder a network's name means where nothing else says so (METHODS, section 3)."""
+NetworkName = Literal["unet", "att_unet", "inception_unet", "dense_unet", "efficient_unet", "res_unet", "vgg_unet"]
+DecoderName = Literal["upsample", "transposed"]
+
+DECODERS: dict[str, DecoderName] = {
+    "unet": "transposed",
+    "att_unet": "upsample",
+    "inception_unet": "upsample",
+    "dense_unet": "upsample",
+    "efficient_unet": "upsample",
+    "res_unet": "transposed",
+    "vgg_unet": "transposed",
+}
+"""Decoder a network's name means where nothing else says so: its first row in METHODS, section 3."""
+
+CHANNELS: dict[tuple[str, DecoderName], tuple[int, ...]] = {
+    ("inception_unet", "upsample"): (512, 288, 192, 64),
+    ("dense_unet", "upsample"): (512, 256, 64, 32),
+    ("dense_unet", "transposed"): (384, 192, 96, 48),
+    ("efficient_unet", "upsample"): (256, 128, 64, 32),
+    ("res_unet", "transposed"): (512, 256, 128),
+    ("vgg_unet", "transposed"): (512, 256, 128, 64),
+}
+"""Feature maps by network and decoder where they are not `CONV_CHANNELS` (METHODS, section 3)."""
+
+CONV_CHANNELS = (32, 64, 128, 256, 512)
 
 
 class NetworkSpec(Frozen):
     """Which network (METHODS, sections 3 and 4).
 
     Args:
-        name: `unet` (A, C) or `att_unet` (B, D).
+        name: of the network; `pedseg.networks.NETWORKS` builds it.
         scheme: `dsl` shares convolutions between domains; `individual` is one network a domain.
         decoder: `upsample` (B) or `transposed` (A, C, D); None is what the name means.
-        channels: feature maps of the five levels.
+        channels: feature maps. Of `unet` and `att_unet` those of the five levels, finest first; of networks with an
+            ImageNet encoder those of the decoder's stages, coarsest first. None is the papers'.
+        stochastic_depth: chance of a residual block to be left out in training, rising to this at the last one
+            (efficient_unet; 0 in equality tests).
     """
 
-    name: Literal["unet", "att_unet"] = "att_unet"
+    name: NetworkName = "att_unet"
     scheme: Literal["dsl", "individual"] = "dsl"
-    decoder: Literal["upsample", "transposed"] = None  # type: ignore[assignment]
-    channels: Annotated[tuple[int, ...], Field(min_length=5, max_length=5)] = (32, 64, 128, 256, 512)
+    decoder: DecoderName = None  # type: ignore[assignment]
+    channels: tuple[int, ...] = None  # type: ignore[assignment]
+    stochastic_depth: Fraction = 0.0
 
     @model_validator(mode="before")
     @classmethod
-    def _decoder_of_name(cls, values: Any) -> Any:
-        if isinstance(values, dict) and values.get("decoder") is None:
-            name = values.get("name", "att_unet")
-            return {**values, "decoder": DECODERS.get(name, "upsample")} if isinstance(name, str) else values
-        return values
+    def _what_the_name_means(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        name = values.get("name", "att_unet")
+        if not isinstance(name, str):
+            return values
+        decoder = values.get("decoder") or DECODERS.get(name, "upsample")
+        channels = values.get("channels") or CHANNELS.get((name, decoder), CONV_CHANNELS)
+        return {**values, "decoder": decoder, "channels": channels}
 
-    @field_validator("channels")
-    @classmethod
-    def _even(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if any(c < 2 or c % 2 for c in value):
-            raise ValueError("channels must be even and at least 2 (gates halve them)")
-        return value
+    @model_validator(mode="after")
+    def _fits(self) -> NetworkSpec:
+        wanted = len(CHANNELS.get((self.name, self.decoder), CONV_CHANNELS))
+        if len(self.channels) != wanted or any(c < 2 or c % 2 for c in self.channels):
+            raise ValueError(f"channels of {self.name} must be {wanted} even numbers, at least 2, got {self.channels}")
+        if self.name not in ("unet", "att_unet") and (self.name, self.decoder) not in CHANNELS:
+            raise ValueError(f"{self.name} has no {self.decoder} decoder: choose {DECODERS[self.name]}")
+        return self
 
 
 class ObjectiveSpec(Frozen):
