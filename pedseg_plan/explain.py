@@ -55,6 +55,6 @@ def _values(plan: Plan) -> dict[str, str]:
         "head_bias": schedule.head_bias,
         "precision": schedule.precision,
         "channels_last": "on" if schedule.channels_last else "off",
-        "prediction": cleaned,
+        "prediction": ("mirrored too, " if plan.prediction.mirror else "") + cleaned,
         "folds": str(len(plan.folds)),
     }

@@ -12,7 +12,7 @@ from monai.inferers.inferer import Inferer
 from monai.transforms.transform import Transform
 
 from pedseg.inference.checkpoint import Model, load_model
-from pedseg.inference.predict import describe, predict_windows, restore, to_device
+from pedseg.inference.predict import describe, mirror_of, predict_windows, restore, to_device
 from pedseg.inference.record import prediction_record
 from pedseg.plan import load_plan
 from pedseg.report.prediction import write_prediction
@@ -64,12 +64,14 @@ class PrepareSlices(Transform):
     """
 
     def __init__(self, model: Model, domain: str) -> None:
-        self.plan = model.plan.domain_plan(domain)
+        self.plan, self.domain = model.plan, domain
 
     def __call__(self, data: Mapping[str, Any]) -> Item:
         """Normalise and cut."""
-        prepared = prepare(data["volume"], self.plan)
-        return {**data, "image": torch.from_numpy(np.stack(list(prepared.windows()))), "prepared": prepared}
+        prepared = prepare(data["volume"], self.plan.domain_plan(self.domain))
+        mirror = mirror_of(prepared, self.plan, self.domain)
+        image = torch.from_numpy(np.stack(list(prepared.windows())))
+        return {**data, "image": image, "prepared": prepared, "mirror": mirror}
 
 
 class StackInferer(Inferer):
@@ -82,10 +84,12 @@ class StackInferer(Inferer):
     def __init__(self, model: Model) -> None:
         self.plan = model.plan
 
-    def __call__(self, inputs: torch.Tensor, network: Any, *_args: Any, **_kwargs: Any) -> torch.Tensor:
-        """(N, T, W, W) -> (N, T, C, W, W)."""
+    def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **_kwargs: Any) -> torch.Tensor:
+        """(N, T, W, W) -> (N, T, C, W, W); the exam's mirror comes behind the network."""
+        (mirror,) = args or (None,)
         network = to_device(network, self.plan, inputs.device)
-        windows = predict_windows([network], inputs.half().cpu().numpy(), self.plan, inputs.device)
+        stack = inputs.half().cpu().numpy()
+        windows = predict_windows([network], stack, self.plan, inputs.device, mirror=mirror)
         return torch.from_numpy(np.stack(list(windows)))
 
 

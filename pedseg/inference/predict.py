@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from pedseg.data.augment import Mirror
 from pedseg.domains import Domain
 from pedseg.errors import Notice
 from pedseg.inference.checkpoint import Model, load_model, load_network
@@ -70,7 +71,8 @@ def predict_volume(
     with clock.stage("prepare"):
         prepared = prepare(volume, model.plan.domain_plan(domain))
     with clock.stage("network"):
-        probabilities = list(predict_windows(networks, prepared.windows(), model.plan, place))
+        mirror = mirror_of(prepared, model.plan, domain)
+        probabilities = list(predict_windows(networks, prepared.windows(), model.plan, place, mirror=mirror))
     with clock.stage("restore"):
         labels = restore(prepared, probabilities, model.plan, domain)
     return describe(volume, prepared, labels, model.plan.domain_plan(domain), seconds=clock.seconds)
@@ -82,8 +84,22 @@ def to_device(network: nn.Module, plan: Plan, device: torch.device) -> nn.Module
     return network.to(device).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
+def mirror_of(prepared: Prepared, plan: Plan, domain: str) -> Mirror | None:
+    """What the mirror image of an exam's slices means, where the plan asks for it and training has seen such."""
+    part = plan.domain_plan(domain)
+    axis = prepared.grid.left_right_axis
+    if not plan.prediction.mirror or axis is None or prepared.grid.plane != part.plane:
+        return None
+    return Mirror(axis, part.domain.mirrored_labels)
+
+
 def predict_windows(
-    networks: Sequence[nn.Module], windows: Iterable[NDArray[np.float16]], plan: Plan, device: torch.device
+    networks: Sequence[nn.Module],
+    windows: Iterable[NDArray[np.float16]],
+    plan: Plan,
+    device: torch.device,
+    *,
+    mirror: Mirror | None = None,
 ) -> Iterator[NDArray[np.float16]]:
     """Mean softmax of networks, slice by slice.
 
@@ -92,6 +108,7 @@ def predict_windows(
         windows: N times (T, W, W).
         plan: says precision and layout.
         device: where the networks are.
+        mirror: average with the mirror image too.
 
     Yields:
         N times (T, C, W, W), summing to one over C.
@@ -99,7 +116,7 @@ def predict_windows(
     stream = iter(windows)
     while slices := list(islice(stream, BATCH)):
         images = torch.from_numpy(np.concatenate(slices).astype(np.float32))[:, None]
-        yield from np.split(_mean_softmax(networks, images, plan, device), len(slices))
+        yield from np.split(_mean_softmax(networks, images.to(device), plan, mirror), len(slices))
 
 
 def restore(
@@ -158,15 +175,27 @@ def _processed_on_slices(
 
 
 def _mean_softmax(
-    networks: Sequence[nn.Module], images: torch.Tensor, plan: Plan, device: torch.device
+    networks: Sequence[nn.Module], images: torch.Tensor, plan: Plan, mirror: Mirror | None
 ) -> NDArray[np.float16]:
-    layout = torch.channels_last if plan.schedule.channels_last else torch.contiguous_format
-    images = images.to(device).contiguous(memory_format=layout)
-    dtype = arithmetic(plan.schedule.precision)
-    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        mean = sum((network(images).float().softmax(1) for network in networks), torch.zeros(())) / len(networks)
+    views = [None] if mirror is None else [None, mirror]
+    sums = (_softmax(network, images, plan, view) for network in networks for view in views)
+    mean = sum(sums, torch.zeros(())) / (len(networks) * len(views))
     probabilities: NDArray[np.float16] = mean.half().cpu().numpy()
     return probabilities
+
+
+@torch.inference_mode()
+def _softmax(network: nn.Module, images: torch.Tensor, plan: Plan, mirror: Mirror | None) -> torch.Tensor:
+    """(B, 1, W, W) -> (B, C, W, W), looked at as they are or in the mirror."""
+    layout = torch.channels_last if plan.schedule.channels_last else torch.contiguous_format
+    dtype = arithmetic(plan.schedule.precision)
+    turned = images if mirror is None else images.flip(2 + (mirror.left_right_axis or 0))
+    with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
+        logits: torch.Tensor = network(turned.contiguous(memory_format=layout))
+    probabilities = logits.float().softmax(1)
+    if mirror is None:
+        return probabilities
+    return probabilities.flip(2 + (mirror.left_right_axis or 0))[:, list(mirror.labels)]
 
 
 def _spacing_notice(prepared: Prepared, planned_mm: float) -> tuple[Notice, ...]:

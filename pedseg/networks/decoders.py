@@ -30,10 +30,8 @@ class DecoderStage(nn.Module):
         x = self.up(x)
         skip = self.gate(skip, x)
         if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            both = torch.cat([skip, x], dim=1)
-        else:
-            both = concatenate(skip, x)
-        return self.convs(both)  # type: ignore[no-any-return]
+            return self.convs(torch.cat([skip, x], dim=1))  # type: ignore[no-any-return]
+        return self.convs(concatenate(skip, x))  # type: ignore[no-any-return]
 
 
 class Decoder(nn.Module):

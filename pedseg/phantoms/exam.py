@@ -22,7 +22,7 @@ from pedseg.volumes import Geometry, Volume
 
 SCENES: dict[str, Callable[[Patient], Scene]] = {"ankle": draw_ankle, "knee": draw_knee, "shoulder": draw_shoulder}
 WARP_CONTROLS = {"ankle": (7, 7, 7), "knee": (8, 8, 6), "shoulder": (8, 8, 7)}
-WARP_MM = {"ankle": 3.0, "knee": 4.0, "shoulder": 3.0}
+WARP_MM = {"ankle": 3.0, "knee": 4.0, "shoulder": 2.2}
 """Standard deviation of the warp's control points, adult mm."""
 
 
@@ -70,7 +70,10 @@ def make_stage(patient: Patient, *, matrix: int | None) -> tuple[Stage, Geometry
     side = scene.scale if patient.side == "right" else -scene.scale
     body = np.diag([side, scene.scale, scene.scale]) @ scene.pose.turn
     slab = draw_slab(
-        patient, focus_mm=origin + body @ np.asarray(scene.focus_mm), depth_mm=_depth_mm(scene, patient.domain)
+        patient,
+        focus_mm=origin + body @ np.asarray(scene.focus_mm),
+        depth_mm=_depth_mm(scene, patient.domain),
+        scale=scene.scale,
     )
     grid = slab.grid(matrix)
     warp = draw_warp(patient.rng("warp"), WARP_CONTROLS[patient.domain], WARP_MM[patient.domain])

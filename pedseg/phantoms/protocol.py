@@ -21,7 +21,7 @@ class Protocol:
 
     Args:
         plane: of the slices.
-        fov_mm: along rows and along columns.
+        fov_mm: along rows and along columns; of a grown patient where `follows_size`.
         spacing_mm: in-plane, least and largest.
         slice_mm: least and largest distance of slices.
         slices: an exam's usual number.
@@ -42,6 +42,8 @@ class Protocol:
     te_ms: float
     flip_degrees: float
     body_part: str
+    follows_size: bool = False
+    """The field of view shrinks with the child at a fixed matrix, as spacings of 0.24 to 0.37 mm tell."""
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -50,7 +52,7 @@ PROTOCOLS: dict[str, Protocol] = {
     "knee": Protocol("SIEMENS", "Skyra", "t1_gre3d_sag", "sagittal", (320.0, 320.0),
                      (0.47, 0.625), (0.50, 0.63), 200, 152, 13.0, 4.4, 12.0, "KNEE"),
     "shoulder": Protocol("Philips Medical Systems", "Achieva", "eTHRIVE", "axial", (260.0, 210.0),
-                         (0.24, 0.37), (0.60, 1.00), 245, 224, 8.4, 4.2, 10.0, "SHOULDER"),
+                         (0.24, 0.37), (0.60, 1.00), 245, 224, 8.4, 4.2, 10.0, "SHOULDER", follows_size=True),
 }  # fmt: skip
 
 AXES = {
@@ -93,23 +95,28 @@ class Slab:
         return Geometry((i, j, k), affine)
 
 
-def draw_slab(patient: Patient, *, focus_mm: NDArray[np.float64], depth_mm: float) -> Slab:
+def draw_slab(patient: Patient, *, focus_mm: NDArray[np.float64], depth_mm: float, scale: float = 1.0) -> Slab:
     """Draw where and how finely one exam is scanned.
 
     Args:
         patient: whose exam.
         focus_mm: (3,) RAS, what a technologist would centre on.
         depth_mm: extent of the named bones across the slices: it sets the distance of slices.
+        scale: size of the patient over an adult's.
     """
     rng = patient.rng("slab")
     protocol = PROTOCOLS[patient.domain]
     low, high = protocol.spacing_mm
     fine = high - (high - low) * rng.uniform(0, 1) ** 1.5
+    size = 1.0
+    if protocol.follows_size:
+        size = float(np.clip(scale, low / high, 1.0))
+        fine = size * high
     unequal = float(rng.uniform(0.82, 0.92)) if rng.random() < 0.4 else 1.0
     slices = round(protocol.slices * rng.uniform(0.96, 1.04))
     thick = float(np.clip(depth_mm / protocol.bone_slices, *protocol.slice_mm))
     direction = AXES[protocol.plane] @ rotation(_tilt(rng))
-    rows, columns = protocol.fov_mm
+    rows, columns = (size * extent for extent in protocol.fov_mm)
     shift = rng.uniform(-0.035, 0.035, 3) * (rows, columns, slices * thick)
     shape = (round(rows / fine), round(columns / fine * unequal), slices)
     return Slab(direction, focus_mm + direction @ shift, (rows, columns, slices * thick), shape)

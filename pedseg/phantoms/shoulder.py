@@ -17,7 +17,7 @@ from pedseg.phantoms.scene import Bone, Scene
 from pedseg.phantoms.shoulder_tissue import shoulder_tissue
 from pedseg.phantoms.solids import Blend, Carved, Ellipsoid, HalfSpace, Solid, Vec, rotation, rounded_tube
 
-BLADE_MM = (2.3, 2.85)
+BLADE_MM = (2.7, 2.95)
 """Thickness of the scapular blade, in the child's own millimetres."""
 
 
@@ -45,9 +45,9 @@ def draw_shoulder(patient: Patient) -> Scene:
 
 def _blade_frame(rng: np.random.Generator, palsy: bool) -> Frame:
     """From the scapula's frame into the limb: x medial, turned back by the scapular plane."""
-    plane = jittered(rng, 38, 9)
-    upward = jittered(rng, 14 if palsy else 2, 9)
-    tip = jittered(rng, 12, 7)
+    plane = jittered(rng, 38, 6)
+    upward = jittered(rng, 12 if palsy else 2, 6)
+    tip = jittered(rng, 12, 5)
     axes = np.array([[-1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
     turn = rotation((0.0, 0.0, plane)) @ rotation((tip, -upward, 0.0)) @ axes
     return Frame(turn, np.array([-25.5, -3.0, jittered(rng, 6 if palsy else 0, 4)]))
@@ -127,7 +127,7 @@ def _scapula(rng: np.random.Generator, growth: Growth, frame: Frame, palsy: bool
         physis_mm=0.7 * growth.physis_mm,
         cortex_mm=(0.25, 0.25),
         clear_mm=growth.clear_mm,
-        marrow=jittered(rng, 1.35, 0.07),
+        marrow=jittered(rng, 1.45, 0.07),
     )
 
 

@@ -10,6 +10,9 @@ from pedseg.phantoms.growth import jittered
 from pedseg.phantoms.scene import Fill, Muscle
 from pedseg.phantoms.solids import Blend, Carved, Ellipsoid, Solid, Vec, rounded_tube
 
+CUFF_SEPTA = 0.45
+"""Fat between the bundles of a child's rotator cuff, which has little; in palsy too at these ages."""
+
 
 def shoulder_tissue(rng: np.random.Generator, arm: Frame, blade: Frame) -> tuple[Solid, tuple[Fill | Muscle, ...]]:
     """Draw what lies around the bones.
@@ -94,7 +97,7 @@ def _cuff(rng: np.random.Generator, blade: Frame) -> tuple[Muscle, ...]:
             (1.0, -0.2, 0.0),
         ),
     ]
-    return tuple(Muscle(solid, along, 0.85, seed=61 + n, frame=blade) for n, (solid, along) in enumerate(solids))
+    return tuple(Muscle(solid, along, CUFF_SEPTA, seed=61 + n, frame=blade) for n, (solid, along) in enumerate(solids))
 
 
 def _arm_muscles(arm: Frame, blade: Frame) -> tuple[Muscle, ...]:

@@ -159,8 +159,16 @@ class ScheduleSpec(Frozen):
 
 
 class PredictionSpec(Frozen):
-    """What happens to probabilities (METHODS, section 7)."""
+    """How probabilities come about and what happens to them (METHODS, section 7).
 
+    Args:
+        mirror: average with what the networks say of the mirror image along the patient's left-right, in slices that
+            show it: twice the work. The papers did not.
+        postprocess: one connected bone a label, closed.
+        postprocess_grid: where: on the exam's own grid, or on the slices' (the papers).
+    """
+
+    mirror: bool = False
     postprocess: bool = True
     postprocess_grid: Literal["exam", "slices"] = "exam"
 
@@ -234,6 +242,8 @@ class Plan(Frozen):
             raise ValueError("all domains need one window size: they share batches")
         if self.objective.name != "ce" and (len(names) == 1 or self.network.scheme == "individual"):
             raise ValueError(f"objective {self.objective.name} contrasts domains that share a network: use ce")
+        if self.prediction.mirror and self.augmentation.flips == "none":
+            raise ValueError("prediction.mirror averages what training mirrored: set augmentation.flips to left_right")
         return self
 
     @property

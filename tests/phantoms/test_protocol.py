@@ -18,9 +18,10 @@ def test_geometry_keeps_to_the_protocol_and_is_oblique() -> None:
         protocol = PROTOCOLS[name]
         unequal = []
         for index in range(8):
-            _, grid = make_stage(draw_patient(name, 0, index), matrix=None)
+            stage, grid = make_stage(draw_patient(name, 0, index), matrix=None)
             extent = np.array(grid.shape) * grid.spacing_mm
-            np.testing.assert_allclose(extent[:2], protocol.fov_mm, rtol=0.01)
+            size = min(stage.scene.scale, 1.0) if protocol.follows_size else 1.0
+            np.testing.assert_allclose(extent[:2], size * np.array(protocol.fov_mm), rtol=0.01)
             low, high = protocol.spacing_mm
             assert low * 0.99 <= grid.spacing_mm[0] <= high * 1.01
             assert protocol.slice_mm[0] * 0.99 <= grid.spacing_mm[2] <= protocol.slice_mm[1] * 1.01

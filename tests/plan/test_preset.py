@@ -42,8 +42,12 @@ def test_miccai2021_holds_the_papers_numbers():
 
 def test_the_default_is_media2023_with_the_products_ends():
     ours, paper = load_preset("default"), load_preset("media2023")
-    for field in ("network", "objective", "alternatives", "augmentation", "window", "learning_rate", "batch", "epochs"):
+    for field in ("network", "augmentation", "window", "learning_rate", "batch", "epochs"):
         assert getattr(ours, field) == getattr(paper, field)
+    assert ours.objective.model_copy(update={"dice_weight": 0.0}) == paper.objective
+    assert [o.model_copy(update={"dice_weight": 0.0}) for o in ours.alternatives] == list(paper.alternatives)
+    assert (ours.objective.dice_weight, ours.label_detail, ours.prediction.mirror) == (0.04, 2, True)
+    assert (paper.objective.dice_weight, paper.label_detail, paper.prediction.mirror) == (0.0, 1, False)
     assert ours.normalisation.clip_percentiles == (0.05, 99.95)
     assert ours.prediction.postprocess_grid == "exam"
 

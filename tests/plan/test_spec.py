@@ -53,6 +53,12 @@ def test_contrast_needs_domains_that_share_a_network():
     assert plan("ankle", objective={"name": "ce"}).objective.name == "ce"
 
 
+def test_a_mirror_image_is_averaged_only_where_training_mirrored():
+    with pytest.raises(ValidationError, match="averages what training mirrored"):
+        plan("ankle", "knee", prediction={"mirror": True}, augmentation={"flips": "none"})
+    assert plan("ankle", "knee", prediction={"mirror": True}, augmentation={"flips": "left_right"}).prediction.mirror
+
+
 def test_domains_differ_and_share_one_window():
     with pytest.raises(ValidationError, match="domains must differ"):
         plan("ankle", "ankle")
