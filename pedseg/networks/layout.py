@@ -18,6 +18,8 @@ FEW_CHANNELS = 16
 
 def concatenate(first: Tensor, second: Tensor) -> Tensor:
     """(B, C, H, W) and (B, D, H, W) -> (B, C + D, H, W); each gets its gradient as a tensor of its own."""
+    if not torch.is_grad_enabled() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        return torch.cat([first, second], dim=1)
     return _Concatenate.apply(first, second)  # type: ignore[no-any-return, no-untyped-call]
 
 
