@@ -1,44 +1,57 @@
-"""DenseNet121 encoder (Huang et al. 2017), the encoder of Dense-UNet (B, section 3.2.2; D, section 3.2.2)."""
+"""DenseNet121 as an encoder (Huang et al. 2017), and the U-Net around it (B, table 1; D, section 3.2.2)."""
 
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from typing import Any
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from pedseg.networks.layout import concatenate
+from pedseg.networks.blocks import conv_block, relu
+from pedseg.networks.dense_blocks import GROWTH, Transition, dense_block
+from pedseg.networks.template import light_upsample, template_unet, three_channels
+from pedseg.networks.transposed import transposed_decoder
+from pedseg.networks.unet import UNet
+from pedseg.plan import NetworkSpec
 
-GROWTH = 32
-"""Channels each layer of a dense block adds."""
-BOTTLENECK = 4 * GROWTH
-"""Channels its 3x3 convolution works on."""
 OLD_NAME = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """The public file was written when layers were called `norm.1`; they are `norm1` since."""
+DECODER_LAYERS = (12, 6, 4, 2)
+"""Of the dense block of every stage, coarsest first."""
 
 
-class DenseNet121Encoder(nn.Module):
-    """Stem and dense blocks of 6, 12, 24 and 16 layers; names and shapes are those of `densenet121-a639ec97.pth`."""
+def dense_unet(spec: NetworkSpec, n_classes: int) -> UNet:
+    """Dense-UNet: a dense block a decoder stage; gated skips in B's layout, transposed convolutions in D's."""
+    encoder, outs = DenseNet121(), spec.channels
+    if spec.decoder == "upsample":
+        return template_unet(encoder, encoder.channels, outs, n_classes=n_classes, activation=relu, blocks=_block)
 
-    unused_keys = ("classifier.",)
-    """How the keys begin which the public file has beyond the features."""
+    def convolutions(number: int, both: int, out: int) -> nn.Module:
+        return nn.Sequential(conv_block(both, out), _block(number, out))
+
+    head = nn.Sequential(light_upsample(outs[-1], relu), nn.Conv2d(outs[-1], n_classes, 1))
+    return UNet(encoder, transposed_decoder(encoder.channels, outs, convolutions), head)
+
+
+class DenseNet121(nn.Module):
+    """Stem and dense blocks of 6, 12, 24 and 16 layers; 6.95 M parameters.
+
+    Names and shapes are those of torchvision, which takes its public file densenet121-a639ec97.pth; so does this.
+    """
+
     channels = (64, 256, 512, 1024, 1024)
-    """Of the features, finest first."""
+    """Of the maps at strides 2, 4, 8, 16 and 32."""
+    unused_keys = ("classifier.",)
+    """How keys of the public file begin that have no place here."""
 
     def __init__(self) -> None:
         super().__init__()
         self.features = DenseFeatures()
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Features of strides 2, 4, 8, 16 and 32, each after a norm and ReLU.
-
-        Args:
-            x: (B, 1, H, W), repeated to the three channels of the public weights, or (B, 3, H, W).
-        """
-        return self.features(x.expand(-1, 3, -1, -1))  # type: ignore[no-any-return]
+        """(B, 1, H, W) or (B, 3, H, W) -> maps at strides 2 to 32, finest first, each after a norm and ReLU."""
+        return self.features(three_channels(x))  # type: ignore[no-any-return]
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
         for key in [k for k in state_dict if k.startswith(prefix)]:
@@ -47,7 +60,7 @@ class DenseNet121Encoder(nn.Module):
 
 
 class DenseFeatures(nn.Module):
-    """The network without its classifier; see `DenseNet121Encoder`."""
+    """The network without its classifier; see `DenseNet121`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +77,7 @@ class DenseFeatures(nn.Module):
         self.norm5 = nn.BatchNorm2d(1024)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """(B, 3, H, W) -> features, finest first."""
+        """(B, 3, H, W) -> maps, finest first."""
         stem = F.relu(self.norm0(self.conv0(x)), inplace=True)  # (B, 64, H/2, W/2)
         first, x = self.transition1(self.denseblock1(self.pool0(stem)))
         second, x = self.transition2(self.denseblock2(x))
@@ -72,43 +85,8 @@ class DenseFeatures(nn.Module):
         return [stem, first, second, third, F.relu(self.norm5(self.denseblock4(x)), inplace=True)]
 
 
-class DenseLayer(nn.Module):
-    """norm-ReLU-1x1-norm-ReLU-3x3, whose output joins its input.
-
-    Args:
-        in_channels: of the input; the output has `GROWTH` more.
-    """
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.norm1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = nn.Conv2d(in_channels, BOTTLENECK, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(BOTTLENECK)
-        self.conv2 = nn.Conv2d(BOTTLENECK, GROWTH, 3, padding=1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C + 32, H, W), the input first."""
-        new = self.conv1(F.relu(self.norm1(x), inplace=True))
-        new = self.conv2(F.relu(self.norm2(new), inplace=True))
-        if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return torch.cat([x, new], dim=1)
-        return concatenate(x, new)
-
-
-class Transition(nn.Module):
-    """Between two dense blocks: norm-ReLU, then half the channels and half the resolution."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(channels)
-        self.conv = nn.Conv2d(channels, channels // 2, 1, bias=False)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W) -> the same normalised, for the skip connection, and (B, C / 2, H / 2, W / 2)."""
-        x = F.relu(self.norm(x), inplace=True)
-        return x, F.avg_pool2d(self.conv(x), 2)
-
-
-def dense_block(in_channels: int, n: int) -> nn.Sequential:
-    """A row of `n` dense layers; (B, C, H, W) -> (B, C + 32 n, H, W)."""
-    return nn.Sequential(OrderedDict((f"denselayer{i + 1}", DenseLayer(in_channels + GROWTH * i)) for i in range(n)))
+def _block(number: int, channels: int) -> nn.Sequential:
+    """The dense block of a stage, then norm-ReLU-1x1 as in DenseNet's transitions, back to the channels before it."""
+    grown = channels + GROWTH * DECODER_LAYERS[number]
+    back = nn.Conv2d(grown, channels, 1, bias=False)
+    return nn.Sequential(dense_block(channels, DECODER_LAYERS[number]), nn.BatchNorm2d(grown), relu(), back)

@@ -1,20 +1,40 @@
-"""ResNet50 encoder up to its 1024-channel stage (He et al. 2016), the encoder of Res-UNet (D, section 2.1)."""
+"""ResNet50 up to its 1024 channels as an encoder (He et al. 2016), and the U-Net around it, which D proposes."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from pedseg.networks.template import three_channels
+from pedseg.networks.transposed import FullSize, transposed_decoder
+from pedseg.networks.unet import UNet
+from pedseg.plan import NetworkSpec
+
 EXPANSION = 4
-"""Channels of a bottleneck are this many times the channels its 3x3 convolution works in."""
+"""Channels of a bottleneck are this many times those its 3x3 convolution works on."""
+DECODER_BLOCKS = 4
 
 
-class ResNet50Encoder(nn.Module):
-    """Stem and three stages of 3, 4 and 6 bottlenecks; names and shapes are those of `resnet50-0676ba61.pth`."""
+def res_unet(spec: NetworkSpec, n_classes: int) -> UNet:
+    """Res-UNet (D, figure 3): four bottlenecks a decoder stage, then one more step up to the image's size."""
 
-    unused_keys = ("layer4.", "fc.")
-    """How the keys begin which the public file has beyond these stages."""
+    def convolutions(_: int, both: int, out: int) -> nn.Module:
+        return bottlenecks(both, out, DECODER_BLOCKS)
+
+    encoder, last = ResNet50(), spec.channels[-1]
+    decoder = FullSize(transposed_decoder(encoder.channels, spec.channels, convolutions), last)
+    return UNet(encoder, decoder, nn.Conv2d(last // 2, n_classes, 1))
+
+
+class ResNet50(nn.Module):
+    """Stem and three stages of 3, 4 and 6 bottlenecks; 8.54 M parameters.
+
+    Names and shapes are those of torchvision and of its public file resnet50-0676ba61.pth.
+    """
+
     channels = (64, 256, 512, 1024)
-    """Of the features, finest first."""
+    """Of the maps at strides 2, 4, 8 and 16."""
+    unused_keys = ("layer4.", "fc.")
+    """How keys of the public file begin that have no place here."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,19 +47,15 @@ class ResNet50Encoder(nn.Module):
         self.layer3 = bottlenecks(512, 1024, 6, stride=2)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Features of strides 2, 4, 8 and 16.
-
-        Args:
-            x: (B, 1, H, W), repeated to the three channels of the public weights (D, section 2.1), or (B, 3, H, W).
-        """
-        stem = self.relu(self.bn1(self.conv1(x.expand(-1, 3, -1, -1))))  # (B, 64, H/2, W/2)
+        """(B, 1, H, W) or (B, 3, H, W) -> maps at strides 2 to 16, finest first."""
+        stem = self.relu(self.bn1(self.conv1(three_channels(x))))  # (B, 64, H/2, W/2)
         first = self.layer1(self.maxpool(stem))
         second = self.layer2(first)
         return [stem, first, second, self.layer3(second)]
 
 
 class Bottleneck(nn.Module):
-    """x + 1x1(3x3(1x1(x))), each convolution with its norm; the stride is the 3x3 convolution's, as in the public file.
+    """x + 1x1(3x3(1x1(x))), a norm after each convolution; the stride is the 3x3 convolution's, as in torchvision.
 
     Args:
         in_channels: of x.
@@ -76,6 +92,5 @@ def bottlenecks(in_channels: int, out_channels: int, n: int, *, stride: int = 1)
 def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     if in_channels == out_channels and stride == 1:
         return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
-    )
+    convolution = nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(out_channels))

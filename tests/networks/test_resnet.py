@@ -1,4 +1,4 @@
-"""The ResNet50 encoder: its public file and torchvision's network."""
+"""ResNet50: its public file, torchvision's network, and the weights of the U-Net around it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ import torch
 from public_files import public_file, used
 from torchvision_models import torchvision_models
 
-from pedseg.networks.resnet import Bottleneck, ResNet50Encoder, bottlenecks
+from pedseg.networks.resnet import Bottleneck, ResNet50, bottlenecks, res_unet
+from pedseg.plan import NetworkSpec
 
 FILE = "resnet50-0676ba61"
 
 
-def _encoder() -> ResNet50Encoder:
-    encoder = ResNet50Encoder()
+def _encoder() -> ResNet50:
+    encoder = ResNet50()
     encoder.load_state_dict(used(public_file(FILE, encoder.unused_keys)))
     return encoder.eval().requires_grad_(False)
 
 
 def test_the_public_file_loads_completely() -> None:
-    state, own = public_file(FILE, ResNet50Encoder.unused_keys), _encoder().state_dict()
+    state, own = public_file(FILE, ResNet50.unused_keys), _encoder().state_dict()
     assert all(torch.equal(own[key], value) for key, value in used(state).items())
     assert set(used(state)) == {k for k in own if not k.endswith("num_batches_tracked")}
     assert {k.partition(".")[0] for k in set(state) - set(used(state))} == {"layer4", "fc"}
@@ -49,7 +50,7 @@ def test_a_grey_slice_is_three_equal_channels() -> None:
 
 def test_features_have_the_strides_and_channels_it_says() -> None:
     got = [tuple(f.shape) for f in _encoder()(torch.zeros(1, 1, 64, 96))]
-    assert got == [(1, c, 64 // s, 96 // s) for c, s in zip(ResNet50Encoder.channels, (2, 4, 8, 16), strict=True)]
+    assert got == [(1, c, 64 // s, 96 // s) for c, s in zip(ResNet50.channels, (2, 4, 8, 16), strict=True)]
 
 
 def test_a_bottleneck_without_residual_passes_its_input_on() -> None:
@@ -67,3 +68,24 @@ def test_the_first_of_a_row_changes_channels_and_stride(stride: int) -> None:
 
 def test_the_inner_channels_are_a_quarter_but_at_least_one() -> None:
     assert [Bottleneck(2, c).conv2.out_channels for c in (2, 4, 256)] == [1, 1, 64]
+
+
+def test_res_unet_counted_by_hand() -> None:
+    def row(i: int, o: int, n: int) -> int:
+        def block(i: int) -> int:
+            return (i * o + 9 * o * o // 4 + o * o) // 4 + 2 * (o // 2 + o)
+
+        return block(i) + i * o + 2 * o + (n - 1) * block(o)
+
+    count = 49 * 3 * 64 + 2 * 64 + row(64, 256, 3) + row(256, 512, 4) + row(512, 1024, 6)
+    for coarse, fine, skip in ((1024, 512, 512), (512, 256, 256), (256, 128, 64)):
+        count += 4 * coarse * fine + fine + row(skip + fine, fine, 4)
+    with torch.device("meta"):
+        network = res_unet(NetworkSpec(name="res_unet"), 4)
+    assert sum(p.numel() for p in network.parameters()) == count + 4 * 128 * 64 + 2 * 64 + 64 * 4 + 4
+
+
+def test_channels_of_the_specification_are_those_of_the_decoder() -> None:
+    spec = NetworkSpec(name="res_unet", channels=(8, 6, 2))
+    stages = res_unet(spec, 3).eval().stages(torch.zeros(1, 1, 32, 32))
+    assert [s.shape[1] for s in stages[4:]] == [8, 6, 2, 1]

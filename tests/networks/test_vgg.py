@@ -1,24 +1,27 @@
-"""The VGG19 encoder: its public file and torchvision's network."""
+"""VGG19: its public file, torchvision's network, and the weights of the U-Net around it."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import torch
 from public_files import public_file, used
 from torchvision_models import torchvision_models
 
-from pedseg.networks.vgg import VGG19Encoder
+from pedseg.networks.vgg import VGG19, vgg_unet
+from pedseg.plan import NetworkSpec
 
 FILE = "vgg19-dcbb9e9d"
 
 
-def _encoder() -> VGG19Encoder:
-    encoder = VGG19Encoder()
+def _encoder() -> VGG19:
+    encoder = VGG19()
     encoder.load_state_dict(used(public_file(FILE, encoder.unused_keys)))
     return encoder.eval().requires_grad_(False)
 
 
 def test_the_public_file_loads_completely() -> None:
-    state, own = public_file(FILE, VGG19Encoder.unused_keys), _encoder().state_dict()
+    state, own = public_file(FILE, VGG19.unused_keys), _encoder().state_dict()
     assert all(torch.equal(own[key], value) for key, value in used(state).items())
     assert set(used(state)) == set(own)
     assert {k.partition(".")[0] for k in set(state) - set(used(state))} == {"classifier"}
@@ -49,11 +52,21 @@ def test_a_grey_slice_is_three_equal_channels() -> None:
 
 def test_features_have_the_strides_and_channels_it_says() -> None:
     got = [tuple(f.shape) for f in _encoder()(torch.zeros(1, 1, 64, 96))]
-    assert got == [(1, c, 64 // s, 96 // s) for c, s in zip(VGG19Encoder.channels, (1, 2, 4, 8, 16), strict=True)]
+    assert got == [(1, c, 64 // s, 96 // s) for c, s in zip(VGG19.channels, (1, 2, 4, 8, 16), strict=True)]
 
 
 def test_without_a_file_the_signal_reaches_conv5() -> None:
     """With torch's own start of convolutions it is a millionth there."""
     torch.manual_seed(0)
-    features = VGG19Encoder()(torch.randn(2, 1, 64, 64))
+    features = VGG19()(torch.randn(2, 1, 64, 64))
     assert 0.1 < features[-1].std() / features[0].std() < 10
+
+
+def test_vgg_unet_counted_by_hand() -> None:
+    levels = [64] * 2 + [128] * 2 + [256] * 4 + [512] * 8
+    count = sum(9 * i * o + o for i, o in pairwise([3, *levels]))
+    for coarse, fine in pairwise((512, 512, 256, 128, 64)):
+        count += 4 * coarse * fine + fine + 9 * (2 * fine + 2 * fine) * fine + 3 * 2 * fine
+    with torch.device("meta"):
+        network = vgg_unet(NetworkSpec(name="vgg_unet"), 4)
+    assert sum(p.numel() for p in network.parameters()) == count + 64 * 4 + 4
