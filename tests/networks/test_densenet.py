@@ -6,8 +6,8 @@ import re
 
 import pytest
 import torch
-from public_files import public_file, used
 from torch.nn import functional as F
+from torchvision_files import public_file, used
 from torchvision_models import torchvision_models
 
 from pedseg.networks.dense_blocks import DenseLayer

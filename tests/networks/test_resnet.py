@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from public_files import public_file, used
+from torchvision_files import public_file, used
 from torchvision_models import torchvision_models
 
 from pedseg.networks.resnet import Bottleneck, ResNet50, bottlenecks, res_unet

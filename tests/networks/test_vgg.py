@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-from public_files import public_file, used
+from torchvision_files import public_file, used
 from torchvision_models import torchvision_models
 
 from pedseg.networks.vgg import VGG19, vgg_unet
