@@ -1,4 +1,4 @@
-"""Stand-ins for the public files of torchvision: random tensors of their names and shapes, which lie beside this module.
+"""Stand-ins for public files: random tensors of the names and shapes that lie listed beside this module.
 
 The lists were taken from torchvision's models, under the names the files use. No file counts batches
 (`num_batches_tracked`): they were trained before torch did.
