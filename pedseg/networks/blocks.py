@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Activation = Callable[[], nn.Module]
 
-def conv_block(in_channels: int, out_channels: int) -> nn.Sequential:
-    """3x3 convolution -> batch norm -> ReLU; (B, in, H, W) -> (B, out, H, W).
+
+def relu() -> nn.ReLU:
+    """For after a norm: its backward needs its input only, so its output may be overwritten."""
+    return nn.ReLU(inplace=True)
+
+
+def conv_block(in_channels: int, out_channels: int, *, activation: Activation = relu, groups: int = 1) -> nn.Sequential:
+    """3x3 convolution -> batch norm -> activation; (B, in, H, W) -> (B, out, H, W).
 
     The convolution has no bias: the shift of the norm takes its place (B, section 2.1.2).
     """
-    return _normalised(nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False))
+    return _normalised(nn.Conv2d(in_channels, out_channels, 3, padding=1, groups=groups, bias=False), activation)
 
 
 def double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -22,7 +31,7 @@ def double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
 
 def upsample_conv(in_channels: int, out_channels: int) -> nn.Sequential:
     """Nearest x2, then a block; (B, in, H, W) -> (B, out, 2H, 2W)."""
-    return _normalised(UpsampleConv(in_channels, out_channels))
+    return _normalised(UpsampleConv(in_channels, out_channels), relu)
 
 
 class UpsampleConv(nn.Conv2d):
@@ -46,6 +55,5 @@ class UpsampleConv(nn.Conv2d):
         return F.conv_transpose2d(x, kernel, stride=2, padding=1)
 
 
-def _normalised(convolution: nn.Conv2d) -> nn.Sequential:
-    # the norm's backward needs its input only, so its output may be overwritten
-    return nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels), nn.ReLU(inplace=True))
+def _normalised(convolution: nn.Conv2d, activation: Activation) -> nn.Sequential:
+    return nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels), activation())

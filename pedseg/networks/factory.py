@@ -8,11 +8,20 @@ import torch
 from torch import nn
 
 from pedseg.domains import Domain
+from pedseg.networks.densenet import dense_unet
 from pedseg.networks.domains import IndividualNetworks, MultiDomain, make_multidomain
+from pedseg.networks.resnet import res_unet
 from pedseg.networks.unet import att_unet, unet
+from pedseg.networks.vgg import vgg_unet
 from pedseg.plan import NetworkSpec
 
-NETWORKS: dict[str, Callable[[NetworkSpec, int], nn.Module]] = {"unet": unet, "att_unet": att_unet}
+NETWORKS: dict[str, Callable[[NetworkSpec, int], nn.Module]] = {
+    "unet": unet,
+    "att_unet": att_unet,
+    "dense_unet": dense_unet,
+    "res_unet": res_unet,
+    "vgg_unet": vgg_unet,
+}
 """Name -> builder of the ordinary network for a number of classes; the names `NetworkSpec` accepts."""
 
 

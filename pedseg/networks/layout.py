@@ -16,11 +16,11 @@ FEW_CHANNELS = 16
 """Below, a channels_last batch norm runs unvectorised."""
 
 
-def concatenate(first: Tensor, second: Tensor) -> Tensor:
-    """(B, C, H, W) and (B, D, H, W) -> (B, C + D, H, W); each gets its gradient as a tensor of its own."""
+def concatenate(*maps: Tensor) -> Tensor:
+    """(B, C, H, W), (B, D, H, W), ... -> (B, C + D + ..., H, W); each gets its gradient as a tensor of its own."""
     if not torch.is_grad_enabled() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
-        return torch.cat([first, second], dim=1)
-    return _Concatenate.apply(first, second)  # type: ignore[no-any-return, no-untyped-call]
+        return torch.cat(maps, dim=1)
+    return _Concatenate.apply(*maps)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def weigh(features: Tensor, weights: Tensor) -> Tensor:
@@ -36,9 +36,9 @@ def planar_if_few(x: Tensor) -> Tensor:
 
 class _Concatenate(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, first: Tensor, second: Tensor) -> Tensor:
-        ctx.channels = first.shape[1], second.shape[1]
-        return torch.cat([first, second], dim=1)
+    def forward(ctx: Any, *maps: Tensor) -> Tensor:
+        ctx.channels = [x.shape[1] for x in maps]
+        return torch.cat(maps, dim=1)
 
     @staticmethod
     @once_differentiable

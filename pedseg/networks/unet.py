@@ -18,8 +18,8 @@ class UNet(nn.Module):
 
     Args:
         encoder: image -> feature maps, finest first.
-        decoder: those -> feature maps, coarsest first; the last one at the image's resolution.
-        head: the last feature map -> logits.
+        decoder: those -> feature maps, coarsest first.
+        head: the last feature map -> logits at the image's resolution.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, head: nn.Module) -> None:

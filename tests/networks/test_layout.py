@@ -19,17 +19,16 @@ def _map(channels: int, layout: torch.memory_format, seed: int = 0) -> torch.Ten
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_concatenate_is_cat_with_gradients_of_their_own(layout: torch.memory_format) -> None:
-    first, second, weights = _map(3, layout), _map(5, layout, 1), _map(8, layout, 2).detach()
+    maps, weights = [_map(n, layout, n) for n in (3, 5, 2)], _map(10, layout).detach()
     seen: list[torch.Tensor] = []
-    for tensor in (first, second):
+    for tensor in maps:
         tensor.register_hook(seen.append)
-    joined = concatenate(first, second)
-    assert torch.equal(joined, torch.cat([first, second], dim=1))
+    joined = concatenate(*maps)
+    assert torch.equal(joined, torch.cat(maps, dim=1))
     (joined * weights).sum().backward()
-    assert first.grad is not None
-    assert second.grad is not None
-    assert torch.equal(first.grad, weights[:, :3])
-    assert torch.equal(second.grad, weights[:, 3:])
+    for tensor, expected in zip(maps, weights.split([3, 5, 2], dim=1), strict=True):
+        assert tensor.grad is not None
+        assert torch.equal(tensor.grad, expected)
     assert all(gradient.is_contiguous(memory_format=layout) for gradient in seen)
 
 

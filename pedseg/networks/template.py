@@ -1,0 +1,62 @@
+"""The U-Net around an ImageNet encoder: what the pre-trained networks of B have in common (section 2.1.1, figure 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from pedseg.networks.attention import AttentionGate
+from pedseg.networks.blocks import Activation, conv_block
+from pedseg.networks.decoders import Decoder, DecoderStage
+from pedseg.networks.unet import UNet
+
+Blocks = Callable[[int, int], nn.Module]
+
+
+def template_unet(
+    encoder: nn.Module,
+    channels: Sequence[int],
+    outs: Sequence[int],
+    *,
+    n_classes: int,
+    activation: Activation,
+    blocks: Blocks,
+) -> UNet:
+    """Compose a U-Net: nearest x2 -> gated skip -> concatenation -> 3x3 convolution -> blocks, a stage.
+
+    Args:
+        encoder: image -> feature maps at strides 2, 4, ..., finest first.
+        channels: of those maps.
+        outs: channels of the decoder's stages, coarsest first; one fewer than the encoder's maps.
+        n_classes: background included.
+        activation: of the decoder's convolutions.
+        blocks: (number of the stage, its channels) -> the encoder's own kind of block, channels kept.
+    """
+    inputs = (channels[-1], *outs[:-1])
+    skips = channels[-2::-1]
+    stages = [
+        DecoderStage(
+            nn.Upsample(scale_factor=2, mode="nearest"),
+            AttentionGate(skip, coarse),
+            nn.Sequential(conv_block(coarse + skip, out, activation=activation), blocks(number, out)),
+        )
+        for number, (coarse, skip, out) in enumerate(zip(inputs, skips, outs, strict=True))
+    ]
+    head = nn.Sequential(light_upsample(outs[-1], activation), nn.Conv2d(outs[-1], n_classes, 1))
+    return UNet(encoder, Decoder(stages), head)
+
+
+def light_upsample(channels: int, activation: Activation) -> nn.Sequential:
+    """From stride 2 to the image's pixels; (B, C, H, W) -> (B, C, 2H, 2W).
+
+    A depthwise convolution tells the four pixels of a doubled one apart, for 11 parameters a channel: the head can
+    draw a border between them.
+    """
+    up = nn.Upsample(scale_factor=2, mode="nearest")
+    return nn.Sequential(up, conv_block(channels, channels, activation=activation, groups=channels))
+
+
+def three_channels(x: Tensor) -> Tensor:
+    """Grey slices as an ImageNet encoder sees them, three times (B, section 2.1.1); (B, 3, H, W), no copy."""
+    return x.expand(-1, 3, -1, -1)
