@@ -39,7 +39,8 @@ def _domain_rows(part: DomainPlan) -> list[tuple[str, str, str]]:
 
 def _values(plan: Plan) -> dict[str, str]:
     change, schedule = plan.augmentation, plan.schedule
-    weight = "" if plan.objective.name == "ce" else f", weight {plan.objective.contrastive_weight:g}"
+    weights = [f"{weight:g}" for weight in plan.objective.weights.values()]
+    weight = f", weight {' + '.join(weights)}" if weights else ""
     dice = f", Dice {plan.objective.dice_weight:g}" if plan.objective.dice_weight else ""
     scale = f", scale {change.scale_fraction:.0%}" if change.scale_fraction else ""
     flips = {"both": ", flips", "left_right": ", left-right flips", "none": ""}[change.flips]

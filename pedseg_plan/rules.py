@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from pedseg.errors import UsageError
-from pedseg.plan import Fold, NetworkSpec, ObjectiveSpec
+from pedseg.plan import Fold, NetworkSpec, ObjectiveSpec, misfit
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts
 from pedseg.plan.machine import bfloat16_unit
@@ -80,13 +80,15 @@ def network_rule(preset: Preset, name: str | None, scheme: str | None) -> Decisi
 
 
 def objective_rule(preset: Preset, name: str | None, scheme: str, n_domains: int) -> Decision[ObjectiveSpec]:
-    """The preset's objective or the one asked for; contrastive terms need domains that share a network."""
+    """The preset's objective or the one asked for, or the nearest that scheme and domains allow."""
     wanted = preset.objective_named(name) if name else preset.objective
-    why = "asked for, with the preset's figures" if name else preset.why["objective"]
-    if wanted.name == "ce" or (n_domains > 1 and scheme != "individual"):
-        return Decision(wanted, why)
-    cause = "there is one domain" if n_domains == 1 else "the scheme is individual"
-    return Decision(preset.objective_named("ce"), f"{wanted.name} is switched off: {cause}, nothing to contrast")
+    fault = misfit(wanted.name, scheme, n_domains)
+    if fault is None:
+        return Decision(wanted, "asked for, with the preset's figures" if name else preset.why["objective"])
+    cause = "there is one domain" if n_domains == 1 else f"the scheme is {scheme}"
+    change = "is switched off" if fault.nearest == "ce" else f"becomes {fault.nearest}"
+    lack = ", nothing to contrast" if wanted.contrasts else ""
+    return Decision(preset.objective_named(fault.nearest), f"{wanted.name} {change}: {cause}{lack}")
 
 
 def batch_why(share: int, n_domains: int, asked: int, scheme: str) -> str:

@@ -45,6 +45,7 @@ PARTS = {
     "tests/pedseg_plan/test_check.py": ("explain",),
     "tests/pedseg_plan/test_job.py": ("decide", "options", "survey"),
     "tests/pedseg_preprocess/test_preprocess.py": ("exam", "job", "workers"),
+    "tests/plan/test_spec.py": ("values",),
     "tests/volumes/test_slices.py": ("slice_grid",),
 }
 

@@ -1,16 +1,30 @@
 """Networks: plain torch modules, one a domain or many domains in one."""
 
+from pedseg.networks.autoencoder import MultiDomainAutoencoder, ShapeEncoder
+from pedseg.networks.discriminators import DomainDiscriminators
 from pedseg.networks.domains import MultiDomain, MultiDomainOutput, make_multidomain, select_domain, start_heads
 from pedseg.networks.embeddings import embed
-from pedseg.networks.factory import NETWORKS, build_network
+from pedseg.networks.factory import (
+    NETWORKS,
+    build_autoencoder,
+    build_mask_discriminators,
+    build_network,
+    build_shape_code_discriminators,
+)
 from pedseg.networks.selected import SelectedNetwork
 
 __all__ = [
     "NETWORKS",
+    "DomainDiscriminators",
     "MultiDomain",
+    "MultiDomainAutoencoder",
     "MultiDomainOutput",
     "SelectedNetwork",
+    "ShapeEncoder",
+    "build_autoencoder",
+    "build_mask_discriminators",
     "build_network",
+    "build_shape_code_discriminators",
     "embed",
     "make_multidomain",
     "select_domain",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pedseg.domains import Domain
 from pedseg.errors import ModelError
 from pedseg.networks.embeddings import Pooling, embed
+from pedseg.networks.inputs import DomainInputs
 from pedseg.networks.normalisation import DomainBatchNorm2d, DomainSizes
 
 
@@ -24,6 +25,15 @@ class Staged(Protocol):
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """Feature maps of all scales."""
+
+
+class Selectable(Protocol):
+    """What holds the ordinary networks of several domains."""
+
+    names: tuple[str, ...]
+
+    def select(self, index: int) -> nn.Module:
+        """A copy of the ordinary network of one domain."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +109,7 @@ class SharedNetwork(MultiDomain):
 
     def select(self, index: int) -> nn.Module:
         """See `MultiDomain`."""
-
-        def plain(module: nn.Module) -> nn.Module | None:
-            return module.select(index) if isinstance(module, (DomainBatchNorm2d, DomainHeads)) else None
-
-        return replace_modules(self.network, plain)
+        return select_layers(self.network, index)
 
     def head(self, index: int) -> nn.Conv2d:
         """See `MultiDomain`."""
@@ -202,7 +208,7 @@ def start_heads(network: MultiDomain, frequencies: Sequence[Sequence[float]]) ->
                 bias.copy_(torch.tensor(shares, dtype=torch.float64).log())
 
 
-def select_domain(network: MultiDomain, name: str) -> nn.Module:
+def select_domain(network: Selectable, name: str) -> nn.Module:
     """The ordinary network of one domain: plain norms and one head, equal bit for bit in evaluation.
 
     Raises:
@@ -212,6 +218,16 @@ def select_domain(network: MultiDomain, name: str) -> nn.Module:
         known = ", ".join(network.names)
         raise ModelError("PS-A124", f"no domain {name!r} in this model; it knows {known}: choose one of them")
     return network.select(network.names.index(name))
+
+
+def select_layers(network: nn.Module, domain: int) -> nn.Module:
+    """A copy of a network with the ordinary layers of one domain in place of the domain-specific ones."""
+
+    def plain(module: nn.Module) -> nn.Module | None:
+        specific = (DomainBatchNorm2d, DomainHeads, DomainInputs)
+        return module.select(domain) if isinstance(module, specific) else None
+
+    return replace_modules(network, plain)
 
 
 def replace_modules(network: nn.Module, replacement: Callable[[nn.Module], nn.Module | None]) -> nn.Module:

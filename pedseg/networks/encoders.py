@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -10,17 +10,20 @@ from pedseg.networks.blocks import double_conv
 
 
 class ConvEncoder(nn.Module):
-    """Two convolutions a level, max pooling between levels (U-Net).
+    """Convolutions at every level, max pooling between levels (U-Net).
 
     Args:
         in_channels: channels of the image.
         channels: channels of each level, first (stride 1) to last (the bottleneck).
+        level: (channels in, channels out) -> the convolutions of a level; U-Net's are two.
     """
 
-    def __init__(self, in_channels: int, channels: Sequence[int]) -> None:
+    def __init__(
+        self, in_channels: int, channels: Sequence[int], *, level: Callable[[int, int], nn.Module] = double_conv
+    ) -> None:
         super().__init__()
         inputs = (in_channels, *channels[:-1])
-        self.levels = nn.ModuleList(double_conv(i, o) for i, o in zip(inputs, channels, strict=True))
+        self.levels = nn.ModuleList(level(i, o) for i, o in zip(inputs, channels, strict=True))
         self.pool = nn.MaxPool2d(2)
 
     def forward(self, x: Tensor) -> list[Tensor]:

@@ -8,12 +8,20 @@ import torch
 from torch import nn
 
 from pedseg.domains import Domain
+from pedseg.networks.autoencoder import (
+    IndividualAutoencoders,
+    MultiDomainAutoencoder,
+    SharedAutoencoder,
+    autoencoder,
+    make_multidomain_autoencoder,
+)
 from pedseg.networks.densenet import dense_unet
+from pedseg.networks.discriminators import DomainDiscriminators, mask_discriminator, shape_code_discriminator
 from pedseg.networks.domains import IndividualNetworks, MultiDomain, make_multidomain
 from pedseg.networks.resnet import res_unet
 from pedseg.networks.unet import att_unet, unet
 from pedseg.networks.vgg import vgg_unet
-from pedseg.plan import NetworkSpec
+from pedseg.plan import AutoencoderSpec, NetworkSpec
 
 NETWORKS: dict[str, Callable[[NetworkSpec, int], nn.Module]] = {
     "unet": unet,
@@ -39,3 +47,45 @@ def build_network(spec: NetworkSpec, domains: Sequence[Domain], *, seed: int = 0
         if spec.scheme == "individual":
             return IndividualNetworks((build(spec, d.n_classes) for d in domains), [d.name for d in domains])
         return make_multidomain(build(spec, domains[0].n_classes), domains)
+
+
+def build_autoencoder(spec: AutoencoderSpec, domains: Sequence[Domain], *, seed: int = 0) -> MultiDomainAutoencoder:
+    """The trainable auto-encoder of masks.
+
+    Args:
+        spec: which kind and scheme; `shared` takes masks of the structures of all domains and background.
+        domains: in the order of masks and batches.
+        seed: as for `build_network`.
+    """
+    names = [d.name for d in domains]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if spec.scheme == "individual":
+            return IndividualAutoencoders((autoencoder(spec, d.n_classes) for d in domains), names)
+        if spec.scheme == "shared":
+            return SharedAutoencoder(autoencoder(spec, 1 + sum(len(d.structures) for d in domains)), names)
+        return make_multidomain_autoencoder(autoencoder(spec, domains[0].n_classes), domains)
+
+
+def build_mask_discriminators(domains: Sequence[Domain], *, seed: int = 0) -> DomainDiscriminators:
+    """What objective `adv` trains the network against: a judge of masks with their images a domain (D)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return DomainDiscriminators(mask_discriminator(d.n_classes) for d in domains)
+
+
+def build_shape_code_discriminators(
+    spec: AutoencoderSpec, domains: Sequence[Domain], *, window: int, seed: int = 0
+) -> DomainDiscriminators:
+    """What objective `spar` trains the network against: a judge of shape codes a domain (C).
+
+    Args:
+        spec: of the auto-encoder whose codes are judged.
+        domains: in the order of masks and batches.
+        window: pixels of a slice along each side.
+        seed: as for `build_network`.
+    """
+    side = window // 2 ** (len(spec.channels) - 1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return DomainDiscriminators(shape_code_discriminator(spec.channels[-1], side) for _ in domains)

@@ -10,7 +10,8 @@ from pydantic import ConfigDict, Field
 from pedseg.domains.domain import Name
 from pedseg.errors import UsageError
 from pedseg.plan.files import parse, read_json
-from pedseg.plan.spec import Frozen, Plane
+from pedseg.plan.spec import Plane
+from pedseg.plan.values import Frozen
 from pedseg.workspace import digest_of, write_json
 
 Three = tuple[float, float, float]

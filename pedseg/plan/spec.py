@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from pedseg.domains import Domain
 from pedseg.domains.domain import Name
+from pedseg.plan.objective import ObjectiveSpec, misfit
+from pedseg.plan.values import Fraction, Frozen, Positive, Weight
 from pedseg.workspace import digest_of
 
-Positive = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
 Plane = Literal["axial", "coronal", "sagittal"]
-
-
-class Frozen(BaseModel):
-    """A value: no unknown keys, no change after birth."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 NetworkName = Literal["unet", "att_unet", "inception_unet", "dense_unet", "efficient_unet", "res_unet", "vgg_unet"]
 DecoderName = Literal["upsample", "transposed"]
 
@@ -93,22 +85,35 @@ class NetworkSpec(Frozen):
         return self
 
 
-class ObjectiveSpec(Frozen):
-    """The loss (METHODS, section 5).
+class AutoencoderSpec(Frozen):
+    """Which auto-encoder learns the shapes (METHODS, section 3).
 
     Args:
-        name: `ce`; `ssc` adds the single-scale, `msc` the multi-scale contrastive term.
-        contrastive_weight: lambda of that term.
-        temperature: tau.
-        pooling: global pooling of embeddings, `average` (B) or `max` (A).
-        dice_weight: of a soft Dice term beside the cross-entropy; 0 leaves it out (the papers).
+        kind: `double` has two convolutions a level (B, 7.85 M parameters), `single` one (C and D, 3.14 M).
+        channels: feature maps of the five levels, finest first; the last are the shape code's.
+        scheme: `dsl` shares convolutions between domains and `shared` all (B); `individual` is one a domain (C, D).
+        contrastive_weight: lambda_1 of B eq. 6, where domains are told apart in one network.
     """
 
-    name: Literal["ce", "ssc", "msc"] = "msc"
-    contrastive_weight: Annotated[float, Field(ge=0)] = 0.5
-    temperature: Positive = 0.1
-    pooling: Literal["average", "max"] = "average"
-    dice_weight: Annotated[float, Field(ge=0)] = 0.0
+    kind: Literal["double", "single"] = "double"
+    channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=5, max_length=5)] = CONV_CHANNELS
+    scheme: Literal["dsl", "shared", "individual"] = "dsl"
+    contrastive_weight: Weight = 0.05
+
+    @property
+    def objective(self) -> ObjectiveSpec:
+        """Its own loss: L_CE + lambda_1 L_MSC (B eq. 6), or L_CE alone (C; D eq. 5)."""
+        name: Literal["ce", "msc"] = "msc" if self.scheme == "dsl" else "ce"
+        return ObjectiveSpec(name=name, contrastive_weight=self.contrastive_weight)
+
+
+def autoencoder_for(objective: ObjectiveSpec, scheme: Literal["dsl", "shared", "individual"]) -> AutoencoderSpec | None:
+    """The auto-encoder an objective asks for: B's shares what the network shares, C's and D's is one a domain."""
+    if not objective.needs_autoencoder:
+        return None
+    if "mjap" in objective.weights:
+        return AutoencoderSpec(kind="double", scheme=scheme)
+    return AutoencoderSpec(kind="single", scheme="individual")
 
 
 class AugmentationSpec(Frozen):
@@ -198,10 +203,10 @@ class DomainPlan(Frozen):
     window: Annotated[int, Field(ge=32, multiple_of=16)] = 256
     label_detail: Literal[1, 2] = 1
     normalisation: NormalisationSpec = NormalisationSpec()
-    cases: dict[Name, str] = {}
+    cases: dict[Name, str] = Field(default_factory=dict)
     source: str = ""
     """Where the exams are, when not in the workspace's raw folder."""
-    why: dict[str, str] = {}
+    why: dict[str, str] = Field(default_factory=dict)
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
@@ -209,8 +214,8 @@ class DomainPlan(Frozen):
 class Fold(Frozen):
     """Exams of one fold: domain name -> case names."""
 
-    test: dict[str, tuple[str, ...]] = {}
-    validation: dict[str, tuple[str, ...]] = {}
+    test: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    validation: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     train: dict[str, tuple[str, ...]]
 
 
@@ -229,7 +234,7 @@ class Plan(Frozen):
     folds: tuple[Fold, ...] = ()
     fingerprint: str = ""
     """Digest of the fingerprint the decisions were taken from."""
-    why: dict[str, str] = {}
+    why: dict[str, str] = Field(default_factory=dict)
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
@@ -240,8 +245,8 @@ class Plan(Frozen):
             raise ValueError(f"domains must differ, got {', '.join(names)}")
         if len({d.window for d in self.domains}) > 1:
             raise ValueError("all domains need one window size: they share batches")
-        if self.objective.name != "ce" and (len(names) == 1 or self.network.scheme == "individual"):
-            raise ValueError(f"objective {self.objective.name} contrasts domains that share a network: use ce")
+        if fault := misfit(self.objective.name, self.network.scheme, len(names)):
+            raise ValueError(str(fault))
         if self.prediction.mirror and self.augmentation.flips == "none":
             raise ValueError("prediction.mirror averages what training mirrored: set augmentation.flips to left_right")
         return self

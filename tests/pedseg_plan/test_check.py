@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from pedseg.domains import load_domains
 from pedseg.errors import GeometryError, InputError
+from pedseg.plan import DomainPlan, ObjectiveSpec, Plan
 from pedseg.plan.fingerprint import ExamFacts, StructureFacts
 from pedseg_plan.check import Finding, faulty, find_faults
-from pedseg_plan.explain import findings_table
+from pedseg_plan.explain import decisions_table, findings_table
 from pedseg_plan.measure import Measured
 
 GREY = {"mean": 1, "std": 1, "p00_5": 0, "p50": 1, "p99_5": 2}
@@ -105,3 +107,14 @@ def test_the_table_has_a_line_for_every_finding():
     lines = findings_table([first, second]).splitlines()
     assert lines[1] == "ankle   a          PS-A73  no label file: add one"
     assert lines[2] == "knee    long_name  PS-W79  q"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("ce", "ce "), ("msc", "msc, weight 0.5 "), ("msc+mjap", "msc+mjap, weight 0.5 + 0.1 ")],
+)
+def test_decisions_show_the_weight_of_every_term(name, shown):
+    parts = [DomainPlan(domain=d, plane="axial", spacing_mm=0.5) for d in load_domains(("ankle", "knee"))]
+    plan = Plan(domains=tuple(parts), objective=ObjectiveSpec(name=name), why={"objective": "because"})
+    (line,) = [line for line in decisions_table(plan).splitlines() if line.split()[:1] == ["objective"]]
+    assert line.split(maxsplit=1)[1].startswith(shown)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from pedseg.errors import UsageError
+from pedseg.plan import ObjectiveSpec
 from pedseg.plan.fingerprint import ExamFacts
 from pedseg.plan.preset import load_preset
 from pedseg_plan.rules import (
@@ -118,6 +119,18 @@ def test_a_switched_off_objective_says_so():
     alone = objective_rule(DEFAULT, None, "dsl", 1).why
     assert alone == "msc is switched off: there is one domain, nothing to contrast"
     assert "the scheme is individual" in objective_rule(DEFAULT, "ssc", "individual", 2).why
+
+
+def test_a_prior_of_all_joints_becomes_one_a_joint():
+    """With the figures of the preset, which must know both."""
+    priors = tuple(ObjectiveSpec(name=name, prior_weight=0.2) for name in ("msc+mjap", "shape"))
+    preset = DEFAULT.model_copy(update={"alternatives": priors})
+    chosen = objective_rule(preset, "msc+mjap", "individual", 3)
+    assert chosen.value == priors[1]
+    assert chosen.why == "msc+mjap becomes shape: the scheme is individual, nothing to contrast"
+    assert objective_rule(preset, "msc+mjap", "dsl", 3).value == priors[0]
+    with pytest.raises(UsageError, match="PS-A120: the preset has no figures for objective 'shape'"):
+        objective_rule(DEFAULT.model_copy(update={"alternatives": priors[:1]}), "msc+mjap", "dsl", 1)
 
 
 def test_the_batch_says_what_it_becomes():

@@ -4,7 +4,17 @@ import pytest
 from pydantic import ValidationError
 
 from pedseg.domains import load_domains
-from pedseg.plan import DomainPlan, NetworkSpec, NormalisationSpec, ObjectiveSpec, Plan, ScheduleSpec, cache_digest
+from pedseg.plan import (
+    AutoencoderSpec,
+    DomainPlan,
+    NetworkSpec,
+    NormalisationSpec,
+    ObjectiveSpec,
+    Plan,
+    ScheduleSpec,
+    autoencoder_for,
+    cache_digest,
+)
 
 
 def part(name: str = "ankle", **changes: object) -> DomainPlan:
@@ -57,6 +67,40 @@ def test_a_mirror_image_is_averaged_only_where_training_mirrored():
     with pytest.raises(ValidationError, match="averages what training mirrored"):
         plan("ankle", "knee", prediction={"mirror": True}, augmentation={"flips": "none"})
     assert plan("ankle", "knee", prediction={"mirror": True}, augmentation={"flips": "left_right"}).prediction.mirror
+
+
+@pytest.mark.parametrize(
+    ("names", "scheme", "objective", "nearest"),
+    [
+        (("ankle",), "dsl", "msc+mjap", "shape"),
+        (("ankle", "knee"), "individual", "mjap", "shape"),
+        (("ankle", "knee"), "individual", "ssc", "ce"),
+    ],
+)
+def test_a_prior_of_several_joints_needs_them_in_one_network(names, scheme, objective, nearest):
+    with pytest.raises(ValidationError, match=f"several joints|contrasts domains.*: use {nearest}"):
+        plan(*names, network={"scheme": scheme}, objective={"name": objective})
+    assert plan(*names, network={"scheme": scheme}, objective={"name": nearest}).objective.name == nearest
+
+
+def test_the_auto_encoder_follows_from_objective_and_scheme():
+    """B's of all joints for `mjap`, a joint's own for `shape` and `spar` (METHODS, section 5)."""
+
+    def made(name, scheme):
+        spec = autoencoder_for(ObjectiveSpec(name=name), scheme)
+        return spec and (spec.kind, spec.scheme, spec.objective.name)
+
+    assert made("msc+mjap", "dsl") == ("double", "dsl", "msc")
+    assert made("mjap", "shared") == ("double", "shared", "ce")
+    assert made("shape+adv", "individual") == made("spar", "dsl") == ("single", "individual", "ce")
+    assert made("msc", "dsl") is made("adv", "individual") is None
+    assert AutoencoderSpec().objective.contrastive_weight == 0.05
+
+
+@pytest.mark.parametrize("channels", [(32, 64, 128, 256), (0, 64, 128, 256, 512)])
+def test_an_auto_encoder_has_five_levels(channels):
+    with pytest.raises(ValidationError):
+        AutoencoderSpec(channels=channels)
 
 
 def test_domains_differ_and_share_one_window():
