@@ -171,6 +171,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A127": ("TrainingError", "a trained fold has no weights"),
     "PS-A129": ("UsageError", "an unknown preset"),
     "PS-A128": ("InputError", "a process that read exams was killed"),
+    "PS-A130": ("ModelError", "public weights cannot be fetched"),
 }
 
 WARNINGS: dict[str, str] = {

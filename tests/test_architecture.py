@@ -41,6 +41,7 @@ PARTS = {
     "tests/dicom/test_series.py": ("choose", "phases", "repeats"),
     "tests/dicom/test_stack.py": ("frame", "values"),
     "tests/domains/test_load_domains.py": ("load",),
+    "tests/networks/test_inception.py": ("inception_blocks",),
     "tests/networks/test_unet.py": ("decoders", "encoders"),
     "tests/pedseg_plan/test_check.py": ("explain",),
     "tests/pedseg_plan/test_job.py": ("decide", "options", "survey"),

@@ -14,7 +14,8 @@ from torch import nn
 from pedseg.bundle.progress import History
 from pedseg.bundle.recipe import Recipe
 from pedseg.errors import ModelError
-from pedseg.inference.checkpoint import WEIGHTS, read_tensors
+from pedseg.inference.checkpoint import WEIGHTS
+from pedseg.networks.state_dicts import read_tensors
 from pedseg.workspace import atomic_write, file_digest, write_text
 
 log = logging.getLogger("pedseg.train")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +12,13 @@ from torch import nn
 
 from pedseg.errors import ModelError, UsageError
 from pedseg.networks import SelectedNetwork
+from pedseg.networks.state_dicts import read_tensors
 from pedseg.plan import Plan, load_plan
 from pedseg.workspace import file_digest
 
 WEIGHTS = Path("models/model.pt")
 PLAN = Path("configs/plan.json")
 MANIFEST = Path("run.json")
-UNREADABLE = (
-    RuntimeError, EOFError, OSError, ValueError, TypeError, LookupError, AttributeError, AssertionError, struct.error
-)  # fmt: skip
-"""What torch's reader raises on damaged files, found by damaging them."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +74,6 @@ def load_network(fold: Path, plan: Plan, domain: str) -> nn.Module:
     if not all(bool(torch.isfinite(p).all()) for p in network.state_dict().values()):
         raise ModelError("PS-A86", f"{fold.name}/{WEIGHTS} holds values that are not finite: train the fold again")
     return network.eval()
-
-
-def read_tensors(path: Path) -> dict[str, Any]:
-    """A checkpoint's contents, never executing code.
-
-    Raises:
-        ModelError: PS-A98 the file holds more than tensors and plain values, PS-A86 it cannot be read.
-    """
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
-    except pickle.UnpicklingError as error:
-        raise ModelError("PS-A98", f"{path.name} holds more than tensors and plain values: it is refused") from error
-    except UNREADABLE as error:
-        raise ModelError("PS-A86", f"{path.name} cannot be read: copy it again or train the fold again") from error
 
 
 def _checked_plan(fold: Path) -> Plan:

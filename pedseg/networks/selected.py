@@ -11,10 +11,8 @@ from torch import Tensor, nn
 from pedseg.errors import ModelError
 from pedseg.networks.domains import MultiDomain, select_domain
 from pedseg.networks.factory import build_network
+from pedseg.networks.state_dicts import mismatch, some, told
 from pedseg.plan import Plan, load_plan
-
-SHOWN = 3
-"""Faults named in an error before the rest is counted."""
 
 
 class SelectedNetwork(nn.Module):
@@ -52,7 +50,7 @@ class SelectedNetwork(nn.Module):
             ModelError: PS-A102 a key or a shape is neither's, or only some of the weights are new ones.
         """
         own = self.state_dict()
-        if faults := _mismatch(state_dict, own):
+        if faults := mismatch(state_dict, own):
             state_dict = self._selected(state_dict, faults)
         elif not assign:
             _check_foreign(state_dict, own)
@@ -60,7 +58,7 @@ class SelectedNetwork(nn.Module):
 
     def _selected(self, state_dict: Mapping[str, Any], own_faults: dict[str, list[str]]) -> dict[str, Tensor]:
         trained = _multidomain(self.plan)
-        if faults := _mismatch(state_dict, trained.state_dict()):
+        if faults := mismatch(state_dict, trained.state_dict()):
             raise _refusal(min(own_faults, faults, key=_count))
         trained.load_state_dict(state_dict)
         return {f"network.{k}": v for k, v in select_domain(trained, self.domain).state_dict().items()}
@@ -70,32 +68,17 @@ def _multidomain(plan: Plan) -> MultiDomain:
     return build_network(plan.network, [d.domain for d in plan.domains])
 
 
-def _mismatch(state_dict: Mapping[str, Any], wanted: Mapping[str, Tensor]) -> dict[str, list[str]]:
-    """Keys that do not fit, by kind of fault; empty where all fit."""
-    both = [k for k in wanted if k in state_dict]
-    faults = {
-        "missing": [k for k in wanted if k not in state_dict],
-        "unknown": [str(k) for k in state_dict if k not in wanted],
-        "of another shape": [k for k in both if getattr(state_dict[k], "shape", None) != wanted[k].shape],
-    }
-    return {fault: keys for fault, keys in faults.items() if keys}
-
-
 def _count(faults: dict[str, list[str]]) -> int:
     return sum(map(len, faults.values()))
 
 
 def _refusal(faults: dict[str, list[str]]) -> ModelError:
-    named = "; ".join(f"{len(keys)} {fault} ({_some(keys)})" for fault, keys in faults.items())
-    return ModelError("PS-A102", f"weights of this plan's network are needed, got {named}: use its run's model.pt")
+    text = f"weights of this plan's network are needed, got {told(faults)}: use its run's model.pt"
+    return ModelError("PS-A102", text)
 
 
 def _check_foreign(state_dict: Mapping[str, Any], own: Mapping[str, Tensor]) -> None:
     """Refuse a network's own tensors: a loader that skips what does not fit fills the gaps with them."""
     kept = [k for k, v in own.items() if state_dict[k].data_ptr() == v.data_ptr()]
     if kept:
-        raise ModelError("PS-A102", f"{len(kept)} of {len(own)} weights ({_some(kept)}) are not from a file: load all")
-
-
-def _some(keys: list[str]) -> str:
-    return ", ".join(keys[:SHOWN]) + (", ..." if len(keys) > SHOWN else "")
+        raise ModelError("PS-A102", f"{len(kept)} of {len(own)} weights ({some(kept)}) are not from a file: load all")

@@ -60,3 +60,10 @@ def light_upsample(channels: int, activation: Activation) -> nn.Sequential:
 def three_channels(x: Tensor) -> Tensor:
     """Grey slices as an ImageNet encoder sees them, three times (B, section 2.1.1); (B, 3, H, W), no copy."""
     return x.expand(-1, 3, -1, -1)
+
+
+def set_eps(encoder: nn.Module, eps: float) -> None:
+    """Give every batch norm of an encoder the eps its public weights were trained with; new layers keep 1e-5."""
+    for module in encoder.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = eps
