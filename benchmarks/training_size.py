@@ -36,7 +36,7 @@ def main() -> int:
         differences = compare(Path(folder))
     for domain, (five, one, exact) in differences.items():
         verdict = "" if five - one >= WANTED else f" (MISSED: {WANTED} wanted)"
-        say(f"{domain:10}five {five:.3f}   one {one:.3f}, {five - one:.3f} below{verdict}   five in float32 {exact:.3f}")
+        say(f"{domain:10}five {five:.3f}   one {one:.3f}, {five - one:.3f} below{verdict}   float32 {exact:.3f}")
     return int(any(five - one < WANTED for five, one, _ in differences.values()))
 
 
