@@ -59,14 +59,14 @@ class Objective:
             sizes: images of each domain, summing to B.
 
         Returns:
-            The total to minimise, and its terms by name before weighing (`ce`, `dice_loss`, `ssc` or `msc`).
+            The total to minimise, and its terms by name before weighing (`ce`, `soft_dice`, `ssc` or `msc`).
         """
         targets = _targets(output.logits, labels, sizes)
         terms = {"ce": cross_entropy(output.logits, targets)}
         total = terms["ce"]
         if self.spec.dice_weight:
-            terms["dice_loss"] = soft_dice(output.logits, targets)
-            total = total + self.spec.dice_weight * terms["dice_loss"]
+            terms["soft_dice"] = soft_dice(output.logits, targets)
+            total = total + self.spec.dice_weight * terms["soft_dice"]
         if self.spec.name != "ce":
             terms[self.spec.name] = contrastive = self._contrastive(output, _domain_of_each(sizes, labels.device))
             total = total + self.spec.contrastive_weight * contrastive
