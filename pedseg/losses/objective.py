@@ -75,14 +75,14 @@ class Objective:
             images: (B, 1, H, W), which `adv` shows its discriminator.
 
         Returns:
-            The total to minimise, and its terms by name before weighing (`ce`, `dice_loss`, then those of the name).
+            The total to minimise, and its terms by name before weighing (`ce`, `soft_dice`, then those of the name).
         """
         targets = _targets(output.logits, labels, sizes)
         terms = {"ce": cross_entropy(output.logits, targets)}
         total = terms["ce"]
         if self.spec.dice_weight:
-            terms["dice_loss"] = soft_dice(output.logits, targets)
-            total = total + self.spec.dice_weight * terms["dice_loss"]
+            terms["soft_dice"] = soft_dice(output.logits, targets)
+            total = total + self.spec.dice_weight * terms["soft_dice"]
         added = self._contrastive(output, sizes) | self._of_masks(output, targets, images)
         for name, weight in self.spec.weights.items():
             terms[name] = added[name]

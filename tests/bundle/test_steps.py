@@ -94,7 +94,7 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_alone(recipe: Recipe) -> N
         loss_function=Objective(recipe.plan.objective, 3),
         state=SimpleNamespace(device=CPU, iteration=1, max_epochs=1, epoch_length=1),
     )  # fmt: skip
-    with pytest.raises(TrainingError, match=r"PS-A88: loss is not finite \(ce nan, dice_loss nan, msc nan\)"):
+    with pytest.raises(TrainingError, match=r"PS-A88: loss is not finite \(ce nan, soft_dice nan, msc nan\)"):
         TrainStep(recipe)(engine, batch)  # type: ignore[arg-type]
     assert all(torch.equal(v, before[k]) for k, v in network.named_parameters())
 

@@ -105,9 +105,9 @@ def test_one_domain_has_nothing_to_contrast(name: str) -> None:
 def test_dice_beside_the_others() -> None:
     spec = ObjectiveSpec(name="ssc", contrastive_weight=0.1, dice_weight=0.5)
     total, terms = Objective(spec, 2)(_output(), _labels(), SIZES)
-    assert list(terms) == ["ce", "dice_loss", "ssc"]
-    assert terms["dice_loss"] == soft_dice(_output().logits, _targets())
-    assert total.item() == pytest.approx((_ce() + 0.5 * terms["dice_loss"] + 0.1 * terms["ssc"]).item())
+    assert list(terms) == ["ce", "soft_dice", "ssc"]
+    assert terms["soft_dice"] == soft_dice(_output().logits, _targets())
+    assert total.item() == pytest.approx((_ce() + 0.5 * terms["soft_dice"] + 0.1 * terms["ssc"]).item())
 
 
 def test_finer_labels_become_shares() -> None:
