@@ -40,6 +40,7 @@ def training_figure(rows: Sequence[dict[str, float]], path: Path) -> None:
             width = 2.0 if name in {"loss", "dice"} else 1.2
             axes.plot(epochs, [r[name] for r in rows], label=_curve_name(name), linewidth=width, marker=".")
         axes.set(title=title, xlabel="epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     if all(v > 0 for r in rows for k, v in r.items() if k in _loss_names(rows)):
