@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 
 from pedseg.errors import UsageError, did_you_mean
 from pedseg.plan.files import parse
+from pedseg.plan.network import NetworkSpec
 from pedseg.plan.objective import ObjectiveSpec
-from pedseg.plan.spec import AugmentationSpec, NetworkSpec, NormalisationSpec, PredictionSpec
+from pedseg.plan.spec import AugmentationSpec, NormalisationSpec, PredictionSpec
 from pedseg.plan.values import Frozen, Positive
 
 

@@ -5,14 +5,11 @@ from pydantic import ValidationError
 
 from pedseg.domains import load_domains
 from pedseg.plan import (
-    AutoencoderSpec,
     DomainPlan,
-    NetworkSpec,
     NormalisationSpec,
     ObjectiveSpec,
     Plan,
     ScheduleSpec,
-    autoencoder_for,
     cache_digest,
 )
 
@@ -24,18 +21,6 @@ def part(name: str = "ankle", **changes: object) -> DomainPlan:
 
 def plan(*names: str, **changes: object) -> Plan:
     return Plan.model_validate({"domains": tuple(part(n) for n in names), **changes})
-
-
-@pytest.mark.parametrize(("name", "decoder"), [("unet", "transposed"), ("att_unet", "upsample")])
-def test_a_network_name_means_its_decoder(name, decoder):
-    assert NetworkSpec(name=name).decoder == decoder
-    assert NetworkSpec(name=name, decoder="transposed").decoder == "transposed"
-
-
-@pytest.mark.parametrize("channels", [(32, 64, 128, 256), (32, 64, 128, 256, 511), (0, 64, 128, 256, 512)])
-def test_channels_are_five_even_numbers(channels):
-    with pytest.raises(ValidationError):
-        NetworkSpec(channels=channels)
 
 
 @pytest.mark.parametrize(
@@ -81,26 +66,6 @@ def test_a_prior_of_several_joints_needs_them_in_one_network(names, scheme, obje
     with pytest.raises(ValidationError, match=f"several joints|contrasts domains.*: use {nearest}"):
         plan(*names, network={"scheme": scheme}, objective={"name": objective})
     assert plan(*names, network={"scheme": scheme}, objective={"name": nearest}).objective.name == nearest
-
-
-def test_the_auto_encoder_follows_from_objective_and_scheme():
-    """B's of all joints for `mjap`, a joint's own for `shape` and `spar` (METHODS, section 5)."""
-
-    def made(name, scheme):
-        spec = autoencoder_for(ObjectiveSpec(name=name), scheme)
-        return spec and (spec.kind, spec.scheme, spec.objective.name)
-
-    assert made("msc+mjap", "dsl") == ("double", "dsl", "msc")
-    assert made("mjap", "shared") == ("double", "shared", "ce")
-    assert made("shape+adv", "individual") == made("spar", "dsl") == ("single", "individual", "ce")
-    assert made("msc", "dsl") is made("adv", "individual") is None
-    assert AutoencoderSpec().objective.contrastive_weight == 0.05
-
-
-@pytest.mark.parametrize("channels", [(32, 64, 128, 256), (0, 64, 128, 256, 512)])
-def test_an_auto_encoder_has_five_levels(channels):
-    with pytest.raises(ValidationError):
-        AutoencoderSpec(channels=channels)
 
 
 def test_domains_differ_and_share_one_window():

@@ -1,0 +1,108 @@
+"""Which networks: names, layouts and learning schemes (METHODS, sections 3 and 4)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from pedseg.plan.objective import ObjectiveSpec
+from pedseg.plan.values import Fraction, Frozen, Weight
+
+NetworkName = Literal["unet", "att_unet", "inception_unet", "dense_unet", "efficient_unet", "res_unet", "vgg_unet"]
+DecoderName = Literal["upsample", "transposed"]
+
+DECODERS: dict[str, DecoderName] = {
+    "unet": "transposed",
+    "att_unet": "upsample",
+    "inception_unet": "upsample",
+    "dense_unet": "upsample",
+    "efficient_unet": "upsample",
+    "res_unet": "transposed",
+    "vgg_unet": "transposed",
+}
+"""Decoder a network's name means where nothing else says so: its first row in METHODS, section 3."""
+
+CHANNELS: dict[tuple[str, DecoderName], tuple[int, ...]] = {
+    ("inception_unet", "upsample"): (512, 288, 192, 64),
+    ("dense_unet", "upsample"): (512, 256, 64, 32),
+    ("dense_unet", "transposed"): (384, 192, 96, 48),
+    ("efficient_unet", "upsample"): (256, 128, 64, 32),
+    ("res_unet", "transposed"): (512, 256, 128),
+    ("vgg_unet", "transposed"): (512, 256, 128, 64),
+}
+"""Feature maps by network and decoder where they are not `CONV_CHANNELS` (METHODS, section 3)."""
+
+CONV_CHANNELS = (32, 64, 128, 256, 512)
+
+
+class NetworkSpec(Frozen):
+    """Which network (METHODS, sections 3 and 4).
+
+    Args:
+        name: of the network; `pedseg.networks.NETWORKS` builds it.
+        scheme: `dsl` shares convolutions between domains; `individual` is one network a domain.
+        decoder: `upsample` (B) or `transposed` (A, C, D); None is what the name means.
+        channels: feature maps. Of `unet` and `att_unet` those of the five levels, finest first; of networks with an
+            ImageNet encoder those of the decoder's stages, coarsest first. None is the papers'.
+        stochastic_depth: chance of a residual block to be left out in training, rising to this at the last one
+            (efficient_unet; 0 in equality tests).
+    """
+
+    name: NetworkName = "att_unet"
+    scheme: Literal["dsl", "individual"] = "dsl"
+    decoder: DecoderName = None  # type: ignore[assignment]
+    channels: tuple[int, ...] = None  # type: ignore[assignment]
+    stochastic_depth: Fraction = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_the_name_means(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        name = values.get("name", "att_unet")
+        if not isinstance(name, str):
+            return values
+        decoder = values.get("decoder") or DECODERS.get(name, "upsample")
+        channels = values.get("channels") or CHANNELS.get((name, decoder), CONV_CHANNELS)
+        return {**values, "decoder": decoder, "channels": channels}
+
+    @model_validator(mode="after")
+    def _fits(self) -> NetworkSpec:
+        wanted = len(CHANNELS.get((self.name, self.decoder), CONV_CHANNELS))
+        if len(self.channels) != wanted or any(c < 2 or c % 2 for c in self.channels):
+            raise ValueError(f"channels of {self.name} must be {wanted} even numbers, at least 2, got {self.channels}")
+        if self.name not in ("unet", "att_unet") and (self.name, self.decoder) not in CHANNELS:
+            raise ValueError(f"{self.name} has no {self.decoder} decoder: choose {DECODERS[self.name]}")
+        return self
+
+
+class AutoencoderSpec(Frozen):
+    """Which auto-encoder learns the shapes (METHODS, section 3).
+
+    Args:
+        kind: `double` has two convolutions a level (B, 7.85 M parameters), `single` one (C and D, 3.14 M).
+        channels: feature maps of the five levels, finest first; the last are the shape code's.
+        scheme: `dsl` shares convolutions between domains and `shared` all (B); `individual` is one a domain (C, D).
+        contrastive_weight: lambda_1 of B eq. 6, where domains are told apart in one network.
+    """
+
+    kind: Literal["double", "single"] = "double"
+    channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=5, max_length=5)] = CONV_CHANNELS
+    scheme: Literal["dsl", "shared", "individual"] = "dsl"
+    contrastive_weight: Weight = 0.05
+
+    @property
+    def objective(self) -> ObjectiveSpec:
+        """Its own loss: L_CE + lambda_1 L_MSC (B eq. 6), or L_CE alone (C; D eq. 5)."""
+        name: Literal["ce", "msc"] = "msc" if self.scheme == "dsl" else "ce"
+        return ObjectiveSpec(name=name, contrastive_weight=self.contrastive_weight)
+
+
+def autoencoder_for(objective: ObjectiveSpec, scheme: Literal["dsl", "shared", "individual"]) -> AutoencoderSpec | None:
+    """The auto-encoder an objective asks for: B's shares what the network shares, C's and D's is one a domain."""
+    if not objective.needs_autoencoder:
+        return None
+    if "mjap" in objective.weights:
+        return AutoencoderSpec(kind="double", scheme=scheme)
+    return AutoencoderSpec(kind="single", scheme="individual")
