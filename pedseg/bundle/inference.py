@@ -15,7 +15,7 @@ from pedseg.inference.checkpoint import Model, load_model
 from pedseg.inference.predict import describe, mirror_of, predict_windows, restore, to_device
 from pedseg.inference.record import prediction_record
 from pedseg.plan import load_plan
-from pedseg.report.prediction import write_prediction
+from pedseg.report.prediction import check_output, write_prediction
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
 from pedseg.storage.prepare import prepare
 
@@ -30,6 +30,16 @@ def exam_items(dataset_dir: str | Path) -> list[Item]:
 def as_batch(items: list[Item]) -> Item:
     """Collate of a loader whose batch is one exam, whole."""
     return items[0]
+
+
+def check_outputs(items: list[Item], output_dir: str | Path, *, overwrite: bool) -> None:
+    """Refuse outputs that cannot be written before any network runs.
+
+    Raises:
+        OutputError: PS-A104 something stands there, PS-A105 nothing can be written there.
+    """
+    for item in items:
+        check_output(_folder_of(item["exam"], Path(output_dir), len(items)), overwrite=overwrite)
 
 
 def fold_model(bundle_root: str | Path) -> Model:
@@ -123,16 +133,21 @@ class WritePrediction(Transform):
     def __init__(self, model: Model, domain: str, output_dir: str, *, exams: int, overwrite: bool = False) -> None:
         self.model = model
         self.part = model.plan.domain_plan(domain)
-        self.folder, self.single, self.overwrite = Path(output_dir), exams == 1, overwrite
+        self.folder, self.exams, self.overwrite = Path(output_dir), exams, overwrite
 
     def __call__(self, data: Mapping[str, Any]) -> Item:
         """Write the files of one exam."""
         volume, labels, exam = data["volume"], data["labels"], data["exam"]
         prediction = describe(volume, data["prepared"], labels, self.part, seconds={})
-        folder = self.folder if self.single else self.folder / exam.name
+        folder = _folder_of(exam, self.folder, self.exams)
         record = prediction_record(prediction, self.model)
         write_prediction(folder, volume, prediction.labels, self.part.domain, record, overwrite=self.overwrite)
         return dict(data)
+
+
+def _folder_of(exam: Exam, output_dir: Path, exams: int) -> Path:
+    """The output folder itself, or one for each exam where there are several."""
+    return output_dir if exams == 1 else output_dir / exam.name
 
 
 def first_domain(plan_file: str | Path) -> str:

@@ -16,7 +16,7 @@ import torch
 from monai.bundle.workflows import ConfigWorkflow
 from tiny import make_exam, write_dicom
 
-from pedseg.bundle import exam_items, first_domain
+from pedseg.bundle import StackInferer, exam_items, first_domain
 from pedseg.domains import load_domains
 from pedseg.errors import OutputError
 from pedseg.inference import load_model
@@ -98,7 +98,13 @@ def test_a_folder_of_image_files_gives_a_folder_each(tiny_run: Path, tmp_path: P
         assert_alike(tmp_path / "ours" / name, tmp_path / "theirs" / name)
 
 
-def test_an_output_that_exists_stays(tiny_run: Path, tmp_path: Path) -> None:
+def test_an_output_that_exists_stays_and_costs_no_network(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_args: Any, **_kwargs: Any) -> None:
+        pytest.fail("the network ran")
+
+    monkeypatch.setattr(StackInferer, "__call__", never)
     exam = write_exam(tmp_path / "in", "ankle", 804)
     (tmp_path / "out").mkdir()
     (tmp_path / "out/labels.nii.gz").write_text("mine", "utf-8")
