@@ -24,6 +24,7 @@ def test_the_table_says_which_joint_misses_its_mark(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_every_joint_reaches_its_mark(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Dice at least 0.85 (shoulder 0.75) and 0.9 of what the slices allow, on two held-out patients a joint."""
     assert main(["--folder", str(tmp_path / "demo")]) == 0
