@@ -177,7 +177,7 @@ def _processed_on_slices(
 def _mean_softmax(
     networks: Sequence[nn.Module], images: torch.Tensor, plan: Plan, mirror: Mirror | None
 ) -> NDArray[np.float16]:
-    views = [None] if mirror is None else [None, mirror]
+    views = [None] if mirror is None else [None, mirror]  # None: as they are
     sums = (_softmax(network, images, plan, view) for network in networks for view in views)
     mean = sum(sums, torch.zeros(())) / (len(networks) * len(views))
     probabilities: NDArray[np.float16] = mean.half().cpu().numpy()
@@ -189,13 +189,11 @@ def _softmax(network: nn.Module, images: torch.Tensor, plan: Plan, mirror: Mirro
     """(B, 1, W, W) -> (B, C, W, W), looked at as they are or in the mirror."""
     layout = torch.channels_last if plan.schedule.channels_last else torch.contiguous_format
     dtype = arithmetic(plan.schedule.precision)
-    turned = images if mirror is None else images.flip(2 + (mirror.left_right_axis or 0))
+    flip = [] if mirror is None else [axis + 2 for axis in (0, 1) if axis == mirror.left_right_axis]
     with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
-        logits: torch.Tensor = network(turned.contiguous(memory_format=layout))
-    probabilities = logits.float().softmax(1)
-    if mirror is None:
-        return probabilities
-    return probabilities.flip(2 + (mirror.left_right_axis or 0))[:, list(mirror.labels)]
+        logits: torch.Tensor = network(images.flip(flip).contiguous(memory_format=layout))
+    probabilities = logits.float().softmax(1).flip(flip)
+    return probabilities[:, list(mirror.labels)] if mirror and flip else probabilities
 
 
 def _spacing_notice(prepared: Prepared, planned_mm: float) -> tuple[Notice, ...]:
