@@ -61,10 +61,9 @@ def run_commands(folder: Path, matrix: int) -> Iterator[tuple[str, str]]:
     command("pedseg_preprocess", "-w", workspace)
     command("pedseg_train", "all", "-w", workspace)
     for domain in DOMAINS:
-        for case in sorted(p.name for p in (held_out / domain).iterdir()):
-            source = held_out / domain / case / "dicom"
-            command("pedseg_predict", "-i", source, "-o", folder / "masks" / case, "-w", workspace, "--overwrite")
-            yield domain, case
+        source = held_out / domain
+        command("pedseg_predict", "-i", source, "--each", "-o", folder / "masks", "-w", workspace, "--overwrite")
+        yield from ((domain, case) for case in sorted(p.name for p in source.iterdir()))
 
 
 def score_exam(folder: Path, domain: str, case: str) -> list[Score]:

@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
         "-m", "--model", type=Path, help="run or fold folder; else run main of plan default in the workspace"
     )
     flags.add_argument("-d", "--domain", help="such as knee; else told from the exam")
+    flags.add_argument("--each", action="store_true", help="every folder inside the input is a DICOM exam of its own")
     flags.add_argument("--series", help="which series of a DICOM folder: its index in the list, or its UID")
     flags.add_argument("--echo", type=int, help="which echo of a series")
     flags.add_argument("--phase", type=int, help="which phase of a series")
@@ -46,6 +47,7 @@ def _job(flags: argparse.Namespace) -> int:
         choice=Choice(series, flags.echo, flags.phase),
         device=flags.device,
         overwrite=flags.overwrite,
+        each=flags.each,
     )
     return exit_code(pedseg_predict(flags.input, flags.output, flags.workspace, options=options))
 

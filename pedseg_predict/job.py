@@ -31,6 +31,7 @@ class PredictOptions:
         choice: which images of a DICOM folder.
         device: `auto`, `cpu`, `cuda[:n]` or `mps`.
         overwrite: replace earlier outputs.
+        each: every folder inside the input is a DICOM exam.
     """
 
     model: Path | None = None
@@ -38,6 +39,7 @@ class PredictOptions:
     choice: Choice = field(default_factory=Choice)
     device: str = "auto"
     overwrite: bool = False
+    each: bool = False
 
 
 def pedseg_predict(
@@ -50,9 +52,9 @@ def pedseg_predict(
     """Segment the exam or exams at a place.
 
     Args:
-        source: a DICOM folder, an image file, or a folder of image files.
+        source: a DICOM folder, an image file, a folder of image files or, with `each`, of DICOM folders.
         output: folder; gets `labels.nii.gz`, `prediction.json`, `preview.png`, in one folder an exam where there are
-            several.
+            several, or with `each`.
         workspace: project folder, where the model is looked for when not named.
         options: else the defaults.
 
@@ -67,9 +69,9 @@ def pedseg_predict(
 
     options = options or PredictOptions()
     source, output = Path(source), Path(output)
-    exams = find_exams(source)
+    exams = find_exams(source, each=options.each)
     _check_apart(source, output)
-    single = len(exams) == 1
+    single = len(exams) == 1 and not options.each
     folders = {exam: output if single else output / exam.name for exam in exams}
     for folder in folders.values():
         check_output(folder, overwrite=options.overwrite)

@@ -11,8 +11,8 @@ import torch
 from monai.inferers.inferer import Inferer
 from monai.transforms.transform import Transform
 
-from pedseg.inference.checkpoint import Model, load_model
-from pedseg.inference.predict import describe, mirror_of, predict_windows, restore, to_device
+from pedseg.inference.checkpoint import Model, load_model, to_device
+from pedseg.inference.predict import describe, mirror_of, predict_windows, restore
 from pedseg.inference.record import prediction_record
 from pedseg.plan import load_plan
 from pedseg.report.prediction import check_output, write_prediction

@@ -17,7 +17,7 @@ from torch import nn
 from pedseg.data.augment import Mirror
 from pedseg.domains import Domain
 from pedseg.errors import Notice
-from pedseg.inference.checkpoint import Model, load_model, load_network
+from pedseg.inference.checkpoint import Model, load_model
 from pedseg.inference.device import arithmetic
 from pedseg.plan import DomainPlan, Plan
 from pedseg.storage.prepare import Prepared, prepare
@@ -67,7 +67,7 @@ def predict_volume(
     place = device or torch.device("cpu")
     clock = Stopwatch()
     with clock.stage("load"):
-        networks = [to_device(load_network(fold, model.plan, domain), model.plan, place) for fold in model.folds]
+        networks = model.networks(domain, place)
     with clock.stage("prepare"):
         prepared = prepare(volume, model.plan.domain_plan(domain))
     with clock.stage("network"):
@@ -76,12 +76,6 @@ def predict_volume(
     with clock.stage("restore"):
         labels = restore(prepared, probabilities, model.plan, domain)
     return describe(volume, prepared, labels, model.plan.domain_plan(domain), seconds=clock.seconds)
-
-
-def to_device(network: nn.Module, plan: Plan, device: torch.device) -> nn.Module:
-    """A network where and how it runs fastest; values do not change."""
-    layout = torch.channels_last if plan.schedule.channels_last else torch.contiguous_format
-    return network.to(device).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
 def mirror_of(prepared: Prepared, plan: Plan, domain: str) -> Mirror | None:

@@ -42,23 +42,26 @@ class Choice:
     phase: int | None = None
 
 
-def find_exams(path: Path) -> tuple[Exam, ...]:
+def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
     """One exam for a file or a DICOM folder; one a file for a folder of NIfTI, NRRD or MHA files.
 
+    Args:
+        path: what the user points at.
+        each: every folder inside is a DICOM exam of its own, named as the folder.
+
     Raises:
-        UsageError: PS-A03 nothing there.
+        UsageError: PS-A03 nothing there, PS-A99 two exams of one name.
     """
     if not path.exists():
         raise UsageError("PS-A03", f"input {path} does not exist: give a DICOM folder or an image file")
+    if each:
+        return _distinct(path, _folders(path))
     if path.is_file():
         return (Exam(_name_of(path), path),)
     images = sorted(p for p in path.iterdir() if p.is_file() and p.name.lower().endswith(IMAGE_ENDINGS))
     if not images:
         return (Exam("exam", path),)
-    exams = tuple(Exam(_name_of(p), p) for p in images)
-    if len({e.name.lower() for e in exams}) < len(exams):
-        raise UsageError("PS-A99", f"files in {path.name} lead to equal names: rename them")
-    return exams
+    return _distinct(path, images)
 
 
 def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
@@ -75,6 +78,20 @@ def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
             raise UsageError("PS-A120", f"{name} is one image: --series, --echo, --phase are for DICOM folders")
         return read_image(exam.path)
     return read_volume(exam.path, series=choice.series, echo=choice.echo, phase=choice.phase)
+
+
+def _folders(path: Path) -> list[Path]:
+    found = sorted(p for p in path.iterdir() if p.is_dir()) if path.is_dir() else []
+    if not found:
+        raise UsageError("PS-A03", f"{path} holds no folders: with --each, every folder inside is an exam")
+    return found
+
+
+def _distinct(path: Path, sources: list[Path]) -> tuple[Exam, ...]:
+    exams = tuple(Exam(_name_of(p), p) for p in sources)
+    if len({e.name.lower() for e in exams}) < len(exams):
+        raise UsageError("PS-A99", f"what lies in {path.name} leads to equal names: rename it")
+    return exams
 
 
 def _name_of(path: Path) -> str:

@@ -76,6 +76,13 @@ def test_the_window_holds_the_field_of_view_of_the_95th_percentile():
     assert "; 1 wider: overlapping windows" in chosen.why
 
 
+def test_a_small_cohort_keeps_its_widest_exam_in_one_window():
+    """Between the exams of 249 and 230 mm the percentile would be 248 mm, and every slice of one exam two windows."""
+    chosen = spacing_rule(named(*(exam(size_mm=s) for s in (210.0, 220.0, 230.0, 249.0))), "axial", 128)
+    assert chosen.value == 1.9454
+    assert "wider" not in chosen.why
+
+
 def test_the_in_plane_field_is_that_of_the_slicing_axis():
     tall = exam(axis_for={"axial": 2, "coronal": 1, "sagittal": 0}, size_mm=64.0)
     assert spacing_rule(named(tall), "axial", 256).value == 0.3907  # 100 mm

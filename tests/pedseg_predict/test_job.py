@@ -16,6 +16,8 @@ from tiny import copied, make_exam, reseal, write_dicom
 from pedseg.domains import load_domains
 from pedseg.errors import UsageError
 from pedseg.evaluation.overlap import dice
+from pedseg.inference import checkpoint
+from pedseg.inference.checkpoint import load_network
 from pedseg.plan import Plan, load_plan
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
@@ -216,6 +218,22 @@ def test_of_several_exams_a_bad_one_is_named_and_the_others_are_written(
         exam.with_name(name).unlink()
     assert predict(exam.parent, out, tiny_run, "-d", "knee", "--overwrite", "-q") == 0
     assert {p.name for p in out.iterdir()} == {"exam", "other_exam"}
+
+
+def test_each_folder_of_dicom_gives_masks_of_its_name_from_networks_read_once(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n, name in enumerate(("first", "second")):
+        image, _ = make_exam(load_domains(["knee"])[0], 700 + n)
+        write_dicom(image, tmp_path / "in" / name)
+    out, read = tmp_path / "out", []
+    monkeypatch.setattr(checkpoint, "load_network", lambda *a: read.append(a) or load_network(*a))
+    assert predict(tmp_path / "in", out, tiny_run, "-d", "knee", "--each", "-q") == 0
+    assert {p.name for p in out.iterdir()} == {"first", "second"}
+    assert len(read) == len(list(tiny_run.glob("fold_*")))
+    assert predict(tmp_path / "in" / "second", tmp_path / "alone", tiny_run, "-d", "knee", "-q") == 0
+    alone, both = (nib.load(p / "labels.nii.gz").get_fdata() for p in (tmp_path / "alone", out / "second"))
+    np.testing.assert_array_equal(alone, both)
 
 
 def test_flags_that_are_wrong_for_all_exams_stop_at_the_first(

@@ -68,6 +68,20 @@ def test_what_cannot_be_told_apart_or_named_is_refused(tmp_path: Path) -> None:
         find_exams(tmp_path / "odd")
 
 
+def test_with_each_every_folder_inside_is_an_exam_of_its_own(tmp_path: Path, volume: Volume) -> None:
+    for n, name in enumerate(("b", "a 1")):
+        write_dicom(volume.with_array(volume.array + n), tmp_path / name / "series", SeriesNumber=n + 1)
+    (tmp_path / "notes.txt").touch()
+    exams = find_exams(tmp_path, each=True)
+    assert [e.name for e in exams] == ["a_1", "b"]
+    assert [int(read_exam(e).array[0, 0, 0] - volume.array[0, 0, 0]) for e in exams] == [1, 0]
+    with pytest.raises(UsageError, match=r"PS-A03: .* holds no folders: with --each"):
+        find_exams(tmp_path / "b" / "series", each=True)
+    (tmp_path / "A_1").mkdir()
+    with pytest.raises(UsageError, match=r"PS-A99: .* equal names"):
+        find_exams(tmp_path, each=True)
+
+
 def test_a_choice_is_for_dicom_folders_only(tmp_path: Path, volume: Volume) -> None:
     write_nifti(volume, tmp_path / "a.nii.gz")
     with pytest.raises(UsageError, match=r"PS-A120: a.nii.gz is one image"):
