@@ -3,17 +3,53 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, model_validator
 
 from pedseg.errors import UsageError, did_you_mean
+from pedseg.names import DecoderName, NetworkName, preset_names
 from pedseg.plan.files import parse
-from pedseg.plan.network import NetworkSpec
+from pedseg.plan.network import FROM_SCRATCH, NetworkSpec
 from pedseg.plan.objective import ObjectiveSpec
 from pedseg.plan.spec import AugmentationSpec, NormalisationSpec, PredictionSpec
-from pedseg.plan.values import Frozen, Positive
+from pedseg.plan.values import Frozen, Positive, Weight
+
+
+class Variant(Frozen):
+    """What a preset changes where another network than its own is asked for.
+
+    Args:
+        name: of that network.
+        decoder: None is what the name means.
+        contrastive_weight: lambda of `msc`; None keeps the preset's.
+        why: where the numbers are from.
+    """
+
+    name: NetworkName
+    decoder: DecoderName | None = None
+    learning_rate: Positive
+    batch: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1)]
+    contrastive_weight: Weight | None = None
+    why: str
+
+    def figures(self, preset: Preset) -> dict[str, Any]:
+        """The values of a preset that change."""
+        schedule = {"learning_rate": self.learning_rate, "batch": self.batch, "epochs": self.epochs}
+        objectives = {
+            "objective": self._weighed(preset.objective),
+            "alternatives": tuple(self._weighed(o) for o in preset.alternatives),
+        }
+        changed = (*schedule, "objective") if self.contrastive_weight is not None else tuple(schedule)
+        reasons = {**dict.fromkeys(changed, self.why), "network": f"asked for; {self.why}"}
+        return {**schedule, **objectives, "why": {**preset.why, **reasons}}
+
+    def _weighed(self, objective: ObjectiveSpec) -> ObjectiveSpec:
+        if self.contrastive_weight is None or "msc" not in objective.weights:
+            return objective
+        return objective.model_copy(update={"contrastive_weight": self.contrastive_weight})
 
 
 class Preset(Frozen):
@@ -24,6 +60,7 @@ class Preset(Frozen):
         source: the paper, or what it derives from.
         objective: the preset's own.
         alternatives: other objectives it has figures for.
+        variants: figures for other networks.
         window: pixels of a slice along each side.
         label_detail: labels along each side of a pixel.
         precision: `auto` asks the processor.
@@ -35,6 +72,7 @@ class Preset(Frozen):
     network: NetworkSpec
     objective: ObjectiveSpec
     alternatives: tuple[ObjectiveSpec, ...] = ()
+    variants: tuple[Variant, ...] = ()
     augmentation: AugmentationSpec
     window: Annotated[int, Field(ge=32, multiple_of=16)]
     label_detail: Literal[1, 2]
@@ -50,10 +88,35 @@ class Preset(Frozen):
 
     @model_validator(mode="after")
     def _every_number_has_a_reason(self) -> Preset:
-        numbers = set(type(self).model_fields) - {"title", "source", "alternatives", "why"}
+        numbers = set(type(self).model_fields) - {"title", "source", "alternatives", "variants", "why"}
         if set(self.why) != numbers:
             raise ValueError(f"why must explain {', '.join(sorted(numbers))}; got {', '.join(sorted(self.why))}")
         return self
+
+    def for_network(self, name: str | None) -> Preset:
+        """The preset with another network, and with the figures for that one where it has some.
+
+        Args:
+            name: of the network; None is the preset's own.
+
+        Raises:
+            UsageError: PS-A96 no such network.
+        """
+        if name is None or name == self.network.name:
+            return self
+        variant = next((v for v in self.variants if v.name == name), None)
+        both_own = name in FROM_SCRATCH and self.network.name in FROM_SCRATCH
+        values = {
+            **self.network.model_dump(),
+            "name": name,
+            "decoder": variant.decoder if variant else None,  # another name means its own
+            "channels": self.network.channels if both_own else None,
+        }
+        network = {"network": parse(NetworkSpec, values, "options")}
+        if variant:
+            return self.model_copy(update=network | variant.figures(self))
+        why = f"asked for; other figures are those for {self.network.name}"
+        return self.model_copy(update=network | {"why": {**self.why, "network": why}})
 
     def objective_named(self, name: str) -> ObjectiveSpec:
         """The preset's figures for an objective; `ce` has none to know.
@@ -67,12 +130,6 @@ class Preset(Frozen):
             advice = did_you_mean(name, known)
             raise UsageError("PS-A120", f"the preset has no figures for objective {name!r}; {advice}: choose one")
         return known[name]
-
-
-def preset_names() -> tuple[str, ...]:
-    """Names of the presets that come with pedseg."""
-    folder = files("pedseg.plan").joinpath("presets")
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
 def load_preset(name: str) -> Preset:
