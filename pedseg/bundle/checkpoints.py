@@ -12,13 +12,15 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from pedseg.bundle.progress import History
-from pedseg.bundle.recipe import GENERATIONS, Recipe
+from pedseg.bundle.recipe import Recipe
 from pedseg.errors import ModelError
 from pedseg.inference.checkpoint import WEIGHTS
 from pedseg.networks.state_dicts import read_tensors
 from pedseg.workspace import atomic_write, file_digest, write_text
 
 log = logging.getLogger("pedseg.train")
+GENERATIONS = (Path("models/checkpoint_even.pt"), Path("models/checkpoint_odd.pt"))
+"""Written in turn, by the parity of the epoch: while one is replaced the other stands."""
 PARTS = {"plan", "fold", "epoch", "network", "optimizer", "history"}
 
 

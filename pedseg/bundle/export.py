@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from pedseg import __version__
-from pedseg.bundle.recipe import GENERATIONS, Recipe
+from pedseg.bundle.checkpoints import GENERATIONS
+from pedseg.bundle.recipe import Recipe
 from pedseg.domains import Domain
 from pedseg.errors import ModelError, TrainingError
 from pedseg.inference.checkpoint import MANIFEST, WEIGHTS

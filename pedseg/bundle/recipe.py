@@ -22,8 +22,6 @@ from pedseg.storage.cache import CacheEntry, read_entry
 from pedseg.workspace import digest_of
 
 log = logging.getLogger("pedseg.train")
-GENERATIONS = (Path("models/checkpoint_even.pt"), Path("models/checkpoint_odd.pt"))
-"""Written in turn, by the parity of the epoch: while one is replaced the other stands."""
 VALIDATION_SLICES = 16
 """Slices of a validation batch; few, so that activations stay in the heap that training keeps."""
 
@@ -54,7 +52,7 @@ class Recipe:
     @property
     def begun(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return any((self.root / name).is_file() for name in GENERATIONS)
+        return any((self.root / "models").glob("checkpoint_*.pt"))
 
 
 def load_recipe(bundle_root: str | Path, dataset_dir: str | Path | None = None) -> Recipe:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import Field, model_validator
@@ -17,39 +17,21 @@ from pedseg.plan.spec import AugmentationSpec, NormalisationSpec, PredictionSpec
 from pedseg.plan.values import Frozen, Positive, Weight
 
 
-class Variant(Frozen):
-    """What a preset changes where another network than its own is asked for.
+class NetworkFigures(Frozen):
+    """What a paper trained another network with than the preset's own.
 
     Args:
-        name: of that network.
-        decoder: None is what the name means.
-        contrastive_weight: lambda of `msc`; None keeps the preset's.
-        why: where the numbers are from.
+        decoder: None is what the network's name means.
+        contrastive_weight: of `msc`; None is the preset's.
+        why: the table or section.
     """
 
-    name: NetworkName
     decoder: DecoderName | None = None
     learning_rate: Positive
     batch: Annotated[int, Field(ge=1)]
     epochs: Annotated[int, Field(ge=1)]
     contrastive_weight: Weight | None = None
     why: str
-
-    def figures(self, preset: Preset) -> dict[str, Any]:
-        """The values of a preset that change."""
-        schedule = {"learning_rate": self.learning_rate, "batch": self.batch, "epochs": self.epochs}
-        objectives = {
-            "objective": self._weighed(preset.objective),
-            "alternatives": tuple(self._weighed(o) for o in preset.alternatives),
-        }
-        changed = (*schedule, "objective") if self.contrastive_weight is not None else tuple(schedule)
-        reasons = {**dict.fromkeys(changed, self.why), "network": f"asked for; {self.why}"}
-        return {**schedule, **objectives, "why": {**preset.why, **reasons}}
-
-    def _weighed(self, objective: ObjectiveSpec) -> ObjectiveSpec:
-        if self.contrastive_weight is None or "msc" not in objective.weights:
-            return objective
-        return objective.model_copy(update={"contrastive_weight": self.contrastive_weight})
 
 
 class Preset(Frozen):
@@ -60,7 +42,7 @@ class Preset(Frozen):
         source: the paper, or what it derives from.
         objective: the preset's own.
         alternatives: other objectives it has figures for.
-        variants: figures for other networks.
+        by_network: what changes for other networks, by name.
         window: pixels of a slice along each side.
         label_detail: labels along each side of a pixel.
         precision: `auto` asks the processor.
@@ -72,7 +54,7 @@ class Preset(Frozen):
     network: NetworkSpec
     objective: ObjectiveSpec
     alternatives: tuple[ObjectiveSpec, ...] = ()
-    variants: tuple[Variant, ...] = ()
+    by_network: dict[NetworkName, NetworkFigures] = Field(default_factory=dict)
     augmentation: AugmentationSpec
     window: Annotated[int, Field(ge=32, multiple_of=16)]
     label_detail: Literal[1, 2]
@@ -88,13 +70,13 @@ class Preset(Frozen):
 
     @model_validator(mode="after")
     def _every_number_has_a_reason(self) -> Preset:
-        numbers = set(type(self).model_fields) - {"title", "source", "alternatives", "variants", "why"}
+        numbers = set(type(self).model_fields) - {"title", "source", "alternatives", "by_network", "why"}
         if set(self.why) != numbers:
             raise ValueError(f"why must explain {', '.join(sorted(numbers))}; got {', '.join(sorted(self.why))}")
         return self
 
     def for_network(self, name: str | None) -> Preset:
-        """The preset with another network, and with the figures for that one where it has some.
+        """This preset with another network, and with the figures it has for that one.
 
         Args:
             name: of the network; None is the preset's own.
@@ -104,19 +86,26 @@ class Preset(Frozen):
         """
         if name is None or name == self.network.name:
             return self
-        variant = next((v for v in self.variants if v.name == name), None)
-        both_own = name in FROM_SCRATCH and self.network.name in FROM_SCRATCH
-        values = {
-            **self.network.model_dump(),
-            "name": name,
-            "decoder": variant.decoder if variant else None,  # another name means its own
-            "channels": self.network.channels if both_own else None,
+        figures = next((f for known, f in self.by_network.items() if known == name), None)
+        network = {"network": self._network_named(name, figures.decoder if figures else None)}
+        if figures is None:
+            why = f"asked for; other figures are those for {self.network.name}"
+            return self.model_copy(update={**network, "why": {**self.why, "network": why}})
+        numbers = {key: getattr(figures, key) for key in ("learning_rate", "batch", "epochs")}
+        weight = figures.contrastive_weight
+        changes = {
+            "objective": _contrasting(self.objective, weight),
+            "alternatives": tuple(_contrasting(o, weight) for o in self.alternatives),
+            "why": {**self.why, **dict.fromkeys(numbers, figures.why), "network": f"asked for; {figures.why}"},
         }
-        network = {"network": parse(NetworkSpec, values, "options")}
-        if variant:
-            return self.model_copy(update=network | variant.figures(self))
-        why = f"asked for; other figures are those for {self.network.name}"
-        return self.model_copy(update=network | {"why": {**self.why, "network": why}})
+        return self.model_copy(update={**network, **numbers, **changes})
+
+    def _network_named(self, name: str, decoder: DecoderName | None) -> NetworkSpec:
+        """Another network with its own decoder, and with this one's channels where both have the same levels."""
+        alike = name in FROM_SCRATCH and self.network.name in FROM_SCRATCH
+        channels = self.network.channels if alike else None
+        values = {**self.network.model_dump(), "name": name, "decoder": decoder, "channels": channels}
+        return parse(NetworkSpec, values, "options")
 
     def objective_named(self, name: str) -> ObjectiveSpec:
         """The preset's figures for an objective; `ce` has none to know.
@@ -130,6 +119,12 @@ class Preset(Frozen):
             advice = did_you_mean(name, known)
             raise UsageError("PS-A120", f"the preset has no figures for objective {name!r}; {advice}: choose one")
         return known[name]
+
+
+def _contrasting(objective: ObjectiveSpec, weight: float | None) -> ObjectiveSpec:
+    if weight is None or "msc" not in objective.weights:
+        return objective
+    return objective.model_copy(update={"contrastive_weight": weight})
 
 
 def load_preset(name: str) -> Preset:
