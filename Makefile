@@ -48,6 +48,8 @@ $(VENV)/.installed: $(VENV)/.made $(PACKAGING)
 	@touch $@
 
 # After .installed, so that two installations never run at a time.
+# torchvision without its dependencies: they would have pip change the torch that is there (see CONTRIBUTING.md).
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(INSTALL) --editable ".[test]"
+	$(INSTALL) --no-deps torchvision
 	@touch $@

@@ -1,7 +1,7 @@
 """Write the pages that code decides: `python docs/generate.py`. The tests compare them.
 
 commands.md comes from the commands' own flags, errors.md from `pedseg.errors`, domains.md from the domain files,
-and the table of exit codes in README.md from the exit codes.
+networks.md from the networks themselves, and the table of exit codes in README.md from the exit codes.
 """
 
 from __future__ import annotations
@@ -12,9 +12,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
+import torch
+
 import pedseg.errors
 from pedseg.domains import Domain, builtin_names, load_domains
 from pedseg.errors import ERRORS, WARNINGS, ExitCode, PedsegError
+from pedseg.networks import NETWORKS, build_autoencoder, build_network
+from pedseg.networks.discriminators import mask_discriminator
+from pedseg.networks.domains import DomainHeads
+from pedseg.networks.normalisation import DomainBatchNorm2d
+from pedseg.networks.weights import PUBLIC_FILES
+from pedseg.plan import AutoencoderSpec, NetworkSpec
+from pedseg.plan.network import DECODERS
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -28,6 +37,20 @@ OTHER_CODES = {
     ExitCode.INTERRUPTED: "Interrupted from the keyboard (SIGINT).",
     ExitCode.TERMINATED: "Ended from outside (SIGTERM).",
 }
+JOINTS = load_domains(("ankle", "knee", "shoulder"))
+PUBLISHED = {
+    ("unet", "transposed"): "not said (A, C)",
+    ("unet", "upsample"): "not a paper's",
+    ("att_unet", "upsample"): "8.7 and 8.7 (B table 1)",
+    ("att_unet", "transposed"): "7.9 (D section 3.3)",
+    ("efficient_unet", "upsample"): "14.6 and 14.8 (B table 1)",
+    ("dense_unet", "upsample"): "23.3 and 23.6 (B table 1)",
+    ("dense_unet", "transposed"): "18.5 (D section 3.3)",
+    ("inception_unet", "upsample"): "48.1 and 48.3 (B table 1)",
+    ("res_unet", "transposed"): "13.6 (D section 3.3)",
+    ("vgg_unet", "transposed"): "34.7 (D section 3.3)",
+}
+"""Millions of parameters, for one joint and for three in one, by network and decoder."""
 
 
 def pages() -> dict[Path, str]:
@@ -37,6 +60,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "commands.md": commands_page(),
         REFERENCE / "errors.md": errors_page(),
         REFERENCE / "domains.md": domains_page(),
+        REFERENCE / "networks.md": networks_page(),
         readme: with_exit_codes(readme.read_text("utf-8")),
     }
 
@@ -112,6 +136,57 @@ def structure_table(domain: Domain) -> str:
     numbered = enumerate(domain.structures, start=1)
     rows = ([str(label), f"`{s.name}`", s.title, f"`{s.color}`", s.snomed] for label, s in numbered)
     return table(("label", "name", "structure", "colour", "SNOMED CT"), rows)
+
+
+def networks_page() -> str:
+    """The networks with their parameters, counted and published."""
+    parts = [
+        f"{MADE}\n# Networks",
+        "What `--network` names, in the layouts of the papers. Parameters in millions: counted here for one joint "
+        "(ankle) and, with `--scheme dsl`, for ankle, knee and shoulder in one network; beside it how much of that one "
+        "is each joint's own (norms and heads; B says at most 3.0 %); then what the papers say. Where a preset names "
+        "no decoder, a network's first row is meant.",
+        table(
+            ("network", "decoder", "encoder", "one joint", "three, `dsl`", "joints' own", "published"),
+            (_network_row(*key) for key in sorted(PUBLISHED, key=_first_rows_first)),
+        ),
+        "Beside them, parts of the objectives:",
+        table(("part", "parameters", "published"), _part_rows()),
+        "ImageNet weights are the public files; `--encoder-weights imagenet` fetches them once when training starts, "
+        "into torch's cache. Without a network, copy the file there, give it as `--encoder-weights FILE`, or take "
+        "`none`.",
+        table(("network", "file", "from"), ([f"`{n}`", f"`{f.name}`", f.url] for n, f in PUBLIC_FILES.items())),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _first_rows_first(key: tuple[str, str]) -> tuple[int, bool]:
+    return list(DECODERS).index(key[0]), DECODERS[key[0]] != key[1]
+
+
+def _network_row(name: str, decoder: str) -> list[str]:
+    spec = NetworkSpec(name=name, decoder=decoder)
+    with torch.device("meta"):
+        one, three = NETWORKS[name](spec, JOINTS[0].n_classes), build_network(spec, JOINTS)
+    own = sum(count(m) for m in three.modules() if isinstance(m, (DomainBatchNorm2d, DomainHeads)))
+    encoder = "ImageNet" if spec.has_imagenet_encoder else "own"
+    counts = [f"{count(one):.2f}", f"{count(three):.2f}", f"{own / count(three):.1%}"]
+    return [f"`{name}`", f"`{decoder}`", encoder, *counts, PUBLISHED[name, decoder]]
+
+
+def _part_rows() -> Iterator[list[str]]:
+    with torch.device("meta"):
+        double = build_autoencoder(AutoencoderSpec(kind="double"), JOINTS)
+        single = build_autoencoder(AutoencoderSpec(kind="single", scheme="individual"), JOINTS[:1])
+        judge = mask_discriminator(JOINTS[0].n_classes)
+    yield ["auto-encoder of all joints (`mjap`)", f"{count(double):.2f}", "7.9 (B table 1)"]
+    yield ["auto-encoder of one joint (`shape`, `spar`)", f"{count(single):.2f}", "3.1 (D section 3.3)"]
+    yield ["discriminator of masks (`adv`)", f"{count(judge):.2f}", "0.7 (D section 3.3)"]
+
+
+def count(module: torch.nn.Module) -> float:
+    """Parameters in millions."""
+    return sum(p.numel() for p in module.parameters()) / 1e6
 
 
 def with_exit_codes(text: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import fields
+from typing import get_args
 
 from pedseg.cli import make_parser, positive, run
+from pedseg.names import NetworkName, ObjectiveName, Scheme, preset_names
 from pedseg_plan import PlanOptions, pedseg_plan
 
 
@@ -22,10 +24,14 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--skip-faulty", action="store_true", help="plan without exams that do not pass the check")
     flags.add_argument("--allow-gaps", action="store_true", help="accept unlabelled slices between labelled ones")
     wishes = flags.add_argument_group("wishes that go before the preset", argument_default=argparse.SUPPRESS)
-    wishes.add_argument("--preset", metavar="NAME", help="default, demo, or a paper's: media2023, miccai2021")
-    wishes.add_argument("--network", choices=("unet", "att_unet"), help="which network")
-    wishes.add_argument("--scheme", choices=("dsl", "individual"), help="one network for all domains, or one each")
-    wishes.add_argument("--objective", choices=("ce", "ssc", "msc"), help="cross-entropy, with a contrastive term")
+    wishes.add_argument("--preset", metavar="NAME", help=f"figures to start from: {', '.join(preset_names())}")
+    wishes.add_argument("--network", choices=get_args(NetworkName), help="with the preset's figures for it")
+    wishes.add_argument(
+        "--encoder-weights", metavar="imagenet|none|FILE",
+        help="what an encoder that was trained on ImageNet starts from; training fetches imagenet once",
+    )
+    wishes.add_argument("--scheme", choices=get_args(Scheme), help="one network for all domains, or one each")
+    wishes.add_argument("--objective", choices=get_args(ObjectiveName), help="terms of the loss beside cross-entropy")
     wishes.add_argument("--epochs", type=positive, metavar="N", help="passes over the largest domain")
     wishes.add_argument("--batch", type=positive, metavar="N", help="slices a batch, shared equally by the domains")
     wishes.add_argument("--window", type=_window, metavar="N", help="pixels of a slice along each side")

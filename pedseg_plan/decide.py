@@ -23,43 +23,37 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         facts: of their usable exams.
         options: the user's wishes; they go before the preset.
     """
-    preset = load_preset(options.preset)
+    preset = load_preset(options.preset).for_network(options.network)
     window = options.window or preset.window
     exams = {s.domain.name: facts.domains[s.domain.name].exams for s in sources}
     parts = tuple(_domain_plan(s, exams[s.domain.name], preset, window) for s in sources)
     network = rules.network_rule(preset, options.network, options.scheme)
+    encoder = rules.encoder_rule(network.value, options.encoder_weights)
     scheme = network.value.scheme
     objective = rules.objective_rule(preset, options.objective, scheme, len(parts))
     precision = rules.precision_rule(options.precision or preset.precision, processor_flags())
     folds = rules.folds_rule({part.domain.name: part.cases for part in parts}, options.folds)
-    wishes = {
-        "epochs": options.epochs or preset.epochs,
-        "batch": options.batch or preset.batch,
-        "learning_rate": preset.learning_rate,
-        "decay": preset.decay,
-        "head_bias": preset.head_bias,
-        "precision": precision.value,
-        "seed": options.seed,
+    decisions = {
+        "name": options.name,
+        "preset": options.preset,
+        "domains": parts,
+        "network": network.value,
+        "encoder_weights": encoder.value,
+        "objective": objective.value,
+        "augmentation": preset.augmentation,
+        "schedule": _schedule(preset, options, precision.value),
+        "prediction": preset.prediction,
+        "folds": folds.value,
+        "fingerprint": facts.digest,
     }
-    schedule = parse(ScheduleSpec, wishes, "options")
-    plan = Plan(
-        name=options.name,
-        preset=options.preset,
-        domains=parts,
-        network=network.value,
-        objective=objective.value,
-        augmentation=preset.augmentation,
-        schedule=schedule,
-        prediction=preset.prediction,
-        folds=folds.value,
-        fingerprint=facts.digest,
-    )
+    plan = parse(Plan, decisions, "options")
     reasons = {
         "network": network.why,
+        "encoder_weights": encoder.why,
         "objective": objective.why,
         "augmentation": preset.why["augmentation"],
         "epochs": _asked_or(options.epochs, preset.why["epochs"]),
-        "batch": rules.batch_why(plan.share, len(parts), schedule.batch, scheme),
+        "batch": rules.batch_why(plan.share, len(parts), plan.schedule.batch, scheme),
         **{key: preset.why[key] for key in ("learning_rate", "decay", "head_bias")},
         "precision": precision.why,
         "channels_last": "convolutions on the processor run faster on pixels that keep their channels together",
@@ -69,6 +63,19 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         "prediction_memory": _prediction_memory(plan, exams),
     }
     return plan.model_copy(update={"why": reasons})
+
+
+def _schedule(preset: Preset, options: PlanOptions, precision: str) -> ScheduleSpec:
+    values = {
+        "epochs": options.epochs or preset.epochs,
+        "batch": options.batch or preset.batch,
+        "learning_rate": preset.learning_rate,
+        "decay": preset.decay,
+        "head_bias": preset.head_bias,
+        "precision": precision,
+        "seed": options.seed,
+    }
+    return parse(ScheduleSpec, values, "options")
 
 
 def _domain_plan(source: Source, exams: Mapping[str, ExamFacts], preset: Preset, window: int) -> DomainPlan:
@@ -100,10 +107,11 @@ def _asked_or(asked: int | None, why: str) -> str:
 
 
 def _training_memory(plan: Plan) -> str:
-    batch = plan.share if plan.network.scheme == "individual" else plan.share * len(plan.domains)
-    window = plan.domains[0].window
-    need = training_gib(plan.network, window, batch, plan.schedule.precision)
-    return f"about {need:.1f} GiB: {batch} slices of {window} x {window} with all their feature maps, and Adam"
+    part, slices = plan.domains[0], plan.share * len(plan.domains)
+    networks = len(plan.domains) if plan.network.scheme == "individual" else 1
+    need = training_gib(plan.network, part.window, slices, plan.schedule.precision, networks=networks)
+    kept = f"{slices} slices of {part.window} x {part.window} with all their feature maps, and Adam"
+    return f"about {need:.1f} GiB: {kept}"
 
 
 def _prediction_memory(plan: Plan, exams: Mapping[str, Mapping[str, ExamFacts]]) -> str:

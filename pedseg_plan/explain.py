@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pedseg.plan import DomainPlan, Plan
 from pedseg_plan.check import Finding
@@ -47,6 +48,7 @@ def _values(plan: Plan) -> dict[str, str]:
     cleaned = f"cleaned on {plan.prediction.postprocess_grid}" if plan.prediction.postprocess else "as predicted"
     return {
         "network": f"{plan.network.name}, {plan.network.scheme}",
+        "encoder_weights": _encoder(plan),
         "objective": f"{plan.objective.name}{weight}{dice}",
         "augmentation": f"{change.rotation_deg:g} deg, shift {change.shift_fraction:.0%}{scale}{flips}",
         "epochs": str(schedule.epochs),
@@ -59,3 +61,8 @@ def _values(plan: Plan) -> dict[str, str]:
         "prediction": ("mirrored too, " if plan.prediction.mirror else "") + cleaned,
         "folds": str(len(plan.folds)),
     }
+
+
+def _encoder(plan: Plan) -> str:
+    weights = plan.encoder_weights
+    return f"{Path(weights.source).name}, {weights.sha256[:8]}" if weights.is_file else weights.source

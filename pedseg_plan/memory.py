@@ -1,48 +1,83 @@
-"""How much memory training and prediction will want: estimates from the sizes of what they keep."""
+"""How much memory training and prediction will want: estimates from what networks were counted to keep."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from pedseg.plan import NetworkSpec
+from pedseg.plan.network import CHANNELS, CONV_CHANNELS, FROM_SCRATCH
 
 GIB = float(1 << 30)
 LIBRARIES = 0.6
 """GiB that Python, torch and MONAI take before any work."""
 PREDICTION_BATCH = 16
+COPIES = 3
+"""Of the weights while a prediction begins: the file's, those of all domains, the selected domain's."""
 
 
-def pixel_channels(network: NetworkSpec, window: int) -> int:
-    """Sum over levels of channels times pixels: one feature map a level, for one slice."""
-    return sum(c * (window >> level) ** 2 for level, c in enumerate(network.channels))
+@dataclass(frozen=True)
+class Counted:
+    """What a network of the papers' channels holds; the test counts it on the real one.
+
+    Args:
+        fixed: parameters of the encoder, where it is an ImageNet one; in millions.
+        decoder: the others, in millions.
+        fixed_maps: numbers that encoder keeps for the backward pass, a pixel of the slice.
+        decoder_maps: numbers that the others keep.
+        passing: numbers alive at once in prediction, a pixel of the slice.
+    """
+
+    fixed: float
+    decoder: float
+    fixed_maps: float
+    decoder_maps: float
+    passing: float
 
 
-def parameters(network: NetworkSpec) -> int:
-    """Weights of one network, convolutions only (they are 97 % and more)."""
-    inputs = (1, *network.channels[:-1])
-    encoder = sum(9 * c * (i + c) for i, c in zip(inputs, network.channels, strict=True))
-    taps = 9 if network.decoder == "upsample" else 4
-    pairs = zip(network.channels[:-1], network.channels[1:], strict=True)
-    return encoder + sum(taps * deep * c + 9 * c * (2 * c + c) for c, deep in pairs)
+COUNTED = {
+    ("unet", "transposed"): Counted(0, 7.76, 0, 0, 0),
+    ("unet", "upsample"): Counted(0, 8.63, 0, 0, 0),
+    ("att_unet", "transposed"): Counted(0, 7.85, 0, 0, 0),
+    ("att_unet", "upsample"): Counted(0, 8.72, 0, 0, 0),
+    ("inception_unet", "upsample"): Counted(0, 0, 0, 0, 0),
+    ("dense_unet", "upsample"): Counted(0, 0, 0, 0, 0),
+    ("dense_unet", "transposed"): Counted(0, 0, 0, 0, 0),
+    ("efficient_unet", "upsample"): Counted(0, 0, 0, 0, 0),
+    ("res_unet", "transposed"): Counted(0, 0, 0, 0, 0),
+    ("vgg_unet", "transposed"): Counted(0, 0, 0, 0, 0),
+}
 
 
-def training_gib(network: NetworkSpec, window: int, batch: int, precision: str) -> float:
+def parameters(network: NetworkSpec) -> float:
+    """Weights of one network, for one domain; the decoder's grow with the square of its channels."""
+    counted = _counted(network)
+    return 1e6 * (counted.fixed + counted.decoder * _ratio(network, _squares))
+
+
+def training_gib(network: NetworkSpec, window: int, slices: int, precision: str, *, networks: int = 1) -> float:
     """Memory at the peak of a training step, in GiB.
 
-    Kept for the backward pass, a slice and level: 2 maps (convolution, activation) of 2 convolutions on
-    the way down; on the way up 2 of the upsampling, 2 of the concatenation, 4 of 2 convolutions; 4 of the gate.
-    Weights count four times (value, gradient, two moments of Adam). Measured on a processor, in float32:
-    1.1 GiB for 18 slices of 128 with half the channels (here 1.2), 2.3 for 6 slices of 256 (here 2.2).
+    Maps are kept for the backward pass; weights count four times (value, gradient, two moments of Adam).
+
+    Args:
+        network: which.
+        window: pixels of a slice along each side.
+        slices: in a batch, of all domains together.
+        precision: `float32` or `bfloat16`, of the maps.
+        networks: trained at a time, one or one a domain.
     """
-    maps = 16 if network.name == "att_unet" else 12
+    counted = _counted(network)
+    maps = counted.fixed_maps + counted.decoder_maps * _ratio(network, _pixels)
     width = 2 if precision == "bfloat16" else 4
-    kept = maps * width * pixel_channels(network, window) * batch
-    return LIBRARIES + (kept + 16 * parameters(network)) / GIB
+    return LIBRARIES + (width * maps * window**2 * slices + 16 * networks * parameters(network)) / GIB
 
 
 def prediction_gib(network: NetworkSpec, window: int, classes: int, slices: int, voxels: int) -> float:
     """Memory at the peak of a prediction, in GiB.
 
-    A batch of `PREDICTION_BATCH` slices keeps 6 maps of the finest level; the stack keeps every
-    class's probability (2 bytes); the exam its grey values (4), a copy and its labels (1 each way).
+    A batch of `PREDICTION_BATCH` slices passes the network; the stack keeps every class's probability (2 bytes); the
+    exam its grey values (4), a copy and its labels (1 each way).
 
     Args:
         network: one of them at a time.
@@ -51,6 +86,27 @@ def prediction_gib(network: NetworkSpec, window: int, classes: int, slices: int,
         slices: of the largest exam.
         voxels: of the largest exam.
     """
-    maps = 6 * 4 * network.channels[0] * window**2 * PREDICTION_BATCH
+    passing = _counted(network).passing * (_ratio(network, _pixels) if network.name in FROM_SCRATCH else 1)
+    batch = 4 * passing * window**2 * PREDICTION_BATCH
     stack = 2 * classes * slices * window**2
-    return LIBRARIES + (maps + stack + 10 * voxels + 4 * parameters(network)) / GIB
+    return LIBRARIES + (batch + stack + 10 * voxels + 4 * COPIES * parameters(network)) / GIB
+
+
+def _counted(network: NetworkSpec) -> Counted:
+    return COUNTED[network.name, network.decoder]
+
+
+def _ratio(network: NetworkSpec, measure: Callable[[tuple[int, ...]], float]) -> float:
+    """How much larger a network is than the papers', by a measure of channels, finest first."""
+    usual = CHANNELS.get((network.name, network.decoder), CONV_CHANNELS)
+    step = 1 if network.name in FROM_SCRATCH else -1  # decoders name the coarsest first
+    return measure(network.channels[::step]) / measure(usual[::step])
+
+
+def _squares(channels: tuple[int, ...]) -> float:
+    return sum(c**2 for c in channels)
+
+
+def _pixels(channels: tuple[int, ...]) -> float:
+    """Sum of channels times pixels: each map has a quarter of the pixels of the one before."""
+    return sum(c / 4**level for level, c in enumerate(channels))

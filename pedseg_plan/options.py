@@ -12,12 +12,13 @@ class PlanOptions:
     Args:
         name: of the plan: `plans/<name>/`.
         preset: hyper-parameters to start from.
-        network: `unet` or `att_unet`.
-        scheme: `dsl` or `individual`.
-        objective: `ce`, `ssc` or `msc`.
+        network: one of `pedseg.names.NetworkName`.
+        encoder_weights: `imagenet`, `none`, or a file with weights of the network's encoder.
+        scheme: one of `pedseg.names.Scheme`.
+        objective: one of `pedseg.names.ObjectiveName`.
         epochs: of training.
         batch: slices in a batch, over all domains.
-        window: pixels of a slice along each side, a multiple of 16.
+        window: pixels of a slice along each side, a multiple of 16, for encoders that go deeper of 32.
         folds: "loo" or a number of at least 2.
         precision: `auto`, `float32` or `bfloat16`.
         seed: start of every random draw in training.
@@ -30,6 +31,7 @@ class PlanOptions:
     name: str = "default"
     preset: str = "default"
     network: str | None = None
+    encoder_weights: str | None = None
     scheme: str | None = None
     objective: str | None = None
     epochs: int | None = None

@@ -11,7 +11,8 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from pedseg.errors import UsageError
-from pedseg.plan import Fold, NetworkSpec, ObjectiveSpec, misfit
+from pedseg.plan import EncoderWeights, Fold, NetworkSpec, ObjectiveSpec, misfit
+from pedseg.plan.encoder import IMAGENET, NONE, encoder_weights
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts
 from pedseg.plan.machine import bfloat16_unit
@@ -67,17 +68,28 @@ def spacing_rule(exams: Mapping[str, ExamFacts], plane: Plane, window: int) -> D
 
 
 def network_rule(preset: Preset, name: str | None, scheme: str | None) -> Decision[NetworkSpec]:
-    """The preset's network, or the one asked for with the preset's channels."""
-    values = preset.network.model_dump()
-    why = preset.why["network"]
-    if name and name != preset.network.name:
-        # Another name means its own decoder.
-        values |= {"name": name, "decoder": None}
-        why = "asked for, with the preset's channels"
-    if scheme and scheme != preset.network.scheme:
-        values |= {"scheme": scheme}
-        why += f"; scheme {scheme} asked for"
-    return Decision(parse(NetworkSpec, values, "options"), why)
+    """The preset's network, or the one asked for; with the preset's channels where it can have them."""
+    chosen = preset.for_network(name)
+    why = chosen.why["network"]
+    if scheme is None or scheme == chosen.network.scheme:
+        return Decision(chosen.network, why)
+    values = {**chosen.network.model_dump(), "scheme": scheme}
+    return Decision(parse(NetworkSpec, values, "options"), f"{why}; scheme {scheme} asked for")
+
+
+def encoder_rule(network: NetworkSpec, wanted: str | None) -> Decision[EncoderWeights]:
+    """What the encoder starts from: ImageNet where it can, as the papers' do (B section 2.1.1, D section 3.2).
+
+    Args:
+        network: the planned one.
+        wanted: see `encoder_weights`; None leaves it to the network.
+    """
+    if wanted:
+        return Decision(encoder_weights(network, wanted), "asked for")
+    if not network.has_imagenet_encoder:
+        return Decision(EncoderWeights(), f"{network.name} has no ImageNet encoder: weights are drawn from the seed")
+    why = f"as the papers; fetched once when training starts; without a network: a file, or --encoder-weights {NONE}"
+    return Decision(EncoderWeights(source=IMAGENET), why)
 
 
 def objective_rule(preset: Preset, name: str | None, scheme: str, n_domains: int) -> Decision[ObjectiveSpec]:

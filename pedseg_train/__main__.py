@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--no-resume", dest="resume", action="store_false", help="start over")
     flags.add_argument("--epochs", type=positive, help="instead of the plan's")
     flags.add_argument("--precision", choices=("float32", "bfloat16"), help="instead of the plan's")
+    flags.add_argument("--encoder-weights", metavar="imagenet|none|FILE", help="instead of the plan's")
     flags.set_defaults(seed=None)
     return flags
 
@@ -38,6 +39,7 @@ def _job(flags: argparse.Namespace) -> None:
         epochs=flags.epochs,
         precision=flags.precision,
         seed=flags.seed,
+        encoder_weights=flags.encoder_weights,
     )
     pedseg_train(flags.folds, flags.workspace, options=options)
 

@@ -6,9 +6,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pedseg.errors import InputError, UsageError
 from pedseg.plan import Fold, Plan, load_plan
+from pedseg.plan.encoder import encoder_weights
+from pedseg.plan.files import parse
 from pedseg.storage.splits import everything
 from pedseg.workspace import Workspace
 from pedseg_train.lock import held
@@ -26,6 +29,7 @@ class TrainOptions:
         resume: take up where a fold's newest checkpoint left it.
         device: `auto`, `cpu`, `cuda[:n]` or `mps`.
         epochs, precision, seed: instead of the plan's; None keeps it.
+        encoder_weights: the same: `imagenet`, `none` or a file.
     """
 
     plan: str = "default"
@@ -35,6 +39,7 @@ class TrainOptions:
     epochs: int | None = None
     precision: str | None = None
     seed: int | None = None
+    encoder_weights: str | None = None
 
 
 def pedseg_train(
@@ -85,9 +90,10 @@ def _names(plan: Plan, folds: Sequence[str]) -> list[str]:
 
 def _changed(plan: Plan, options: TrainOptions) -> Plan:
     values = {k: v for k in ("epochs", "precision", "seed") if (v := getattr(options, k)) is not None}
-    if not values:
-        return plan
-    return Plan.model_validate({**plan.model_dump(by_alias=True), "schedule": {**plan.schedule.model_dump(), **values}})
+    changes: dict[str, Any] = {"schedule": {**plan.schedule.model_dump(), **values}} if values else {}
+    if options.encoder_weights is not None:
+        changes["encoder_weights"] = encoder_weights(plan.network, options.encoder_weights)
+    return parse(Plan, {**plan.model_dump(by_alias=True), **changes}, "options") if changes else plan
 
 
 def _check_cache(workspace: Workspace, plan: Plan, fold: Fold) -> None:

@@ -13,7 +13,9 @@ from hypothesis import settings
 # A shared processor makes single examples slow, never wrong; the same examples each run make a failure repeatable.
 settings.register_profile("pedseg", derandomize=True, deadline=None, database=None)
 settings.load_profile("pedseg")
-sys.path.insert(0, str(Path(__file__).parent / "tiny"))  # the tiny workspace's maker, for every folder of tests
+# the tiny workspace's maker and the public files' stand-ins, for every folder of tests
+for folder in ("tiny", "networks"):
+    sys.path.insert(0, str(Path(__file__).parent / folder))
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,13 @@ import shlex
 import types
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from pedseg.domains import Domain
+from pedseg.names import NetworkName
 from pedseg.plan import DomainPlan, Plan
 from pedseg.plan.fingerprint import DomainSummary, ExamFacts, Intensity, StructureFacts
 from pedseg.storage.cache import Manifest
@@ -80,6 +82,44 @@ def test_every_command_is_in_the_readme() -> None:
 
 def test_there_are_commands_to_check() -> None:
     assert {line.split()[0] for _, line in shell_lines("pedseg_")} == set(COMMANDS)
+
+
+NETWORK_PARAMETERS = [
+    ("unet", "transposed", 7.76, None, 0.01),
+    ("att_unet", "upsample", 8.72, 8.7, 0.01),
+    ("att_unet", "transposed", 7.85, None, 0.01),
+    ("efficient_unet", "upsample", 14.59, 14.81, 0.01),
+    ("dense_unet", "upsample", 23.36, 23.60, 0.01),
+    ("dense_unet", "transposed", 18.5, None, 0.05),
+    ("inception_unet", "upsample", 48.05, 48.17, 0.01),
+    ("res_unet", "transposed", 13.57, None, 0.01),
+    ("vgg_unet", "transposed", 34.30, None, 0.01),
+]
+"""METHODS section 3: millions for one joint and for three in one, and how close; 5 % where only a paper counted."""
+
+
+def table_rows(page: str) -> dict[str, list[str]]:
+    """Cells of every row of the page's tables, by those that are code."""
+    lines = (ROOT / "docs" / "reference" / page).read_text("utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+    return {" ".join(cell.strip("`") for cell in row if cell.startswith("`")): row for row in rows}
+
+
+@pytest.mark.parametrize(("name", "decoder", "one", "three", "tolerance"), NETWORK_PARAMETERS)
+def test_the_networks_page_tells_the_published_sizes(
+    name: str, decoder: str, one: float, three: float | None, tolerance: float
+) -> None:
+    _, _, _, alone, together, own, published = table_rows("networks.md")[f"{name} {decoder}"]
+    assert float(alone) == pytest.approx(one, rel=tolerance)
+    assert float(together) == pytest.approx(three or one, rel=max(tolerance, 0.0 if three else 0.02))
+    assert 0 < float(own.rstrip("%")) <= 3.0
+    said = [float(number) for number in published.partition("(")[0].split() if number[0].isdigit()]
+    counted = [float(alone), float(together)][: len(said)]
+    assert counted == pytest.approx(said, rel=0.05)
+
+
+def test_the_networks_page_has_every_network() -> None:
+    assert {key.split()[0] for key in table_rows("networks.md")} == set(get_args(NetworkName))
 
 
 @pytest.mark.parametrize(("page", "line"), shell_lines("pedseg_"))

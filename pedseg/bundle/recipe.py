@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,11 +14,14 @@ from pedseg.data.batches import EqualBatches, OrderedBatches
 from pedseg.data.dataset import SliceDataset
 from pedseg.errors import InputError
 from pedseg.networks import build_network, start_heads
+from pedseg.networks.weights import planned_source
 from pedseg.plan import Fold, Plan, cache_digest, load_plan
+from pedseg.plan.encoder import NONE
 from pedseg.plan.files import parse, read_json
 from pedseg.storage.cache import CacheEntry, read_entry
 from pedseg.workspace import digest_of
 
+log = logging.getLogger("pedseg.train")
 VALIDATION_SLICES = 16
 """Slices of a validation batch; few, so that activations stay in the heap that training keeps."""
 
@@ -44,6 +48,11 @@ class Recipe:
     def exams_digest(self) -> str:
         """sha256 of which exams train, validate and test."""
         return digest_of(self.fold.model_dump(mode="json"))
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return any((self.root / "models").glob("checkpoint_*.pt"))
 
 
 def load_recipe(bundle_root: str | Path, dataset_dir: str | Path | None = None) -> Recipe:
@@ -73,16 +82,26 @@ def fold_entries(recipe: Recipe, part: Literal["train", "validation"]) -> list[l
     ]
 
 
-def training_network(recipe: Recipe, dataset: SliceDataset, device: torch.device) -> nn.Module:
-    """The network of all domains with fresh weights drawn from the plan's seed.
+def training_network(
+    recipe: Recipe, dataset: SliceDataset, device: torch.device, *, resume: bool = False
+) -> nn.Module:
+    """The network of all domains with fresh weights: drawn from the plan's seed, the encoder's as the plan says.
 
     Args:
         recipe: the fold to train.
         dataset: its training slices; heads start at their label frequencies where the plan says so.
         device: where it will train.
+        resume: a checkpoint that is there will fill it: encoder weights are not asked for again.
+
+    Raises:
+        ModelError: see `load_encoder_weights` and `planned_source`.
     """
     domains = tuple(part.domain for part in recipe.plan.domains)
-    network = build_network(recipe.plan.network, domains, seed=recipe.plan.schedule.seed).to(device)
+    source = NONE if resume and recipe.begun else planned_source(recipe.plan.encoder_weights)
+    if source != NONE:
+        log.info("the encoder starts from %s", source)
+    seed = recipe.plan.schedule.seed
+    network = build_network(recipe.plan.network, domains, seed=seed, encoder_weights=source).to(device)
     if recipe.plan.schedule.head_bias == "frequency":
         start_heads(network, [dataset.label_frequencies(i, d.n_classes) for i, d in enumerate(domains)])
     layout = torch.channels_last if recipe.plan.schedule.channels_last else torch.contiguous_format

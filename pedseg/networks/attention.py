@@ -46,5 +46,10 @@ class NoGate(nn.Module):
         return skip
 
 
+def no_gate(skip_channels: int, gating_channels: int) -> NoGate:  # noqa: ARG001
+    """In the place of an `AttentionGate` of those channels."""
+    return NoGate()
+
+
 def _projection(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels))

@@ -8,10 +8,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pedseg.networks.blocks import conv_block, relu
+from pedseg.networks.attention import AttentionGate, no_gate
+from pedseg.networks.blocks import relu
 from pedseg.networks.dense_blocks import GROWTH, Transition, dense_block
-from pedseg.networks.template import light_upsample, template_unet, three_channels
-from pedseg.networks.transposed import transposed_decoder
+from pedseg.networks.template import template_decoder, template_head, three_channels
 from pedseg.networks.unet import UNet
 from pedseg.plan import NetworkSpec
 
@@ -22,16 +22,15 @@ DECODER_LAYERS = (12, 6, 4, 2)
 
 
 def dense_unet(spec: NetworkSpec, n_classes: int) -> UNet:
-    """Dense-UNet: a dense block a decoder stage; gated skips in B's layout, transposed convolutions in D's."""
+    """Dense-UNet: a dense block a decoder stage; gated skips in B's layout, plain ones in D's.
+
+    D names no way to upsample. Nearest neighbour, as B has it, gives 18.50 M parameters with D's channels, of which it
+    counts 18.5; transposed convolutions would give 17.82.
+    """
     encoder, outs = DenseNet121(), spec.channels
-    if spec.decoder == "upsample":
-        return template_unet(encoder, encoder.channels, outs, n_classes=n_classes, activation=relu, blocks=_block)
-
-    def convolutions(number: int, both: int, out: int) -> nn.Module:
-        return nn.Sequential(conv_block(both, out), _block(number, out))
-
-    head = nn.Sequential(light_upsample(outs[-1], relu), nn.Conv2d(outs[-1], n_classes, 1))
-    return UNet(encoder, transposed_decoder(encoder.channels, outs, convolutions), head)
+    gate = AttentionGate if spec.decoder == "upsample" else no_gate
+    decoder = template_decoder(encoder.channels, outs, activation=relu, blocks=_block, gate=gate)
+    return UNet(encoder, decoder, template_head(outs[-1], n_classes, relu))
 
 
 class DenseNet121(nn.Module):

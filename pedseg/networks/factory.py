@@ -23,8 +23,9 @@ from pedseg.networks.inception import inception_unet
 from pedseg.networks.resnet import res_unet
 from pedseg.networks.unet import UNet, att_unet, unet
 from pedseg.networks.vgg import vgg_unet
-from pedseg.networks.weights import NONE, load_encoder_weights
+from pedseg.networks.weights import load_encoder_weights
 from pedseg.plan import AutoencoderSpec, NetworkSpec
+from pedseg.plan.encoder import NONE
 
 NETWORKS: dict[str, Callable[[NetworkSpec, int], UNet]] = {
     "unet": unet,

@@ -12,6 +12,7 @@ from pedseg.networks.decoders import Decoder, DecoderStage
 from pedseg.networks.unet import UNet
 
 Blocks = Callable[[int, int], nn.Module]
+Gate = Callable[[int, int], nn.Module]
 
 
 def template_unet(
@@ -33,18 +34,39 @@ def template_unet(
         activation: of the decoder's convolutions.
         blocks: (number of the stage, its channels) -> the encoder's own kind of block, channels kept.
     """
+    decoder = template_decoder(channels, outs, activation=activation, blocks=blocks)
+    return UNet(encoder, decoder, template_head(outs[-1], n_classes, activation))
+
+
+def template_decoder(
+    channels: Sequence[int], outs: Sequence[int], *, activation: Activation, blocks: Blocks, gate: Gate = AttentionGate
+) -> Decoder:
+    """The stages of `template_unet`; D has the same without gates.
+
+    Args:
+        channels: of the encoder's maps, finest first.
+        outs: channels of the stages, coarsest first.
+        activation: of the convolutions.
+        blocks: (number of the stage, its channels) -> blocks, channels kept.
+        gate: (channels of the skip, channels of what comes from below) -> what weighs the skip.
+    """
     inputs = (channels[-1], *outs[:-1])
     skips = channels[-2::-1]
-    stages = [
-        DecoderStage(
-            nn.Upsample(scale_factor=2, mode="nearest"),
-            AttentionGate(skip, coarse),
-            nn.Sequential(conv_block(coarse + skip, out, activation=activation), blocks(number, out)),
-        )
-        for number, (coarse, skip, out) in enumerate(zip(inputs, skips, outs, strict=True))
-    ]
-    head = nn.Sequential(light_upsample(outs[-1], activation), nn.Conv2d(outs[-1], n_classes, 1))
-    return UNet(encoder, Decoder(stages), head)
+    return Decoder(
+        [
+            DecoderStage(
+                nn.Upsample(scale_factor=2, mode="nearest"),
+                gate(skip, coarse),
+                nn.Sequential(conv_block(coarse + skip, out, activation=activation), blocks(number, out)),
+            )
+            for number, (coarse, skip, out) in enumerate(zip(inputs, skips, outs, strict=True))
+        ]
+    )
+
+
+def template_head(channels: int, n_classes: int, activation: Activation) -> nn.Sequential:
+    """From the last stage at stride 2 to logits."""
+    return nn.Sequential(light_upsample(channels, activation), nn.Conv2d(channels, n_classes, 1))
 
 
 def light_upsample(channels: int, activation: Activation) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""What the pre-trained networks of D have in common: transposed convolutions, skip connections as they are."""
+"""What Res- and VGG-UNet of D have in common: transposed convolutions, skip connections as they are."""
 
 from __future__ import annotations
 

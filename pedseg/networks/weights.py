@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from pedseg.errors import ModelError, UsageError
 from pedseg.networks.state_dicts import mismatch, read_tensors, told
+from pedseg.plan.encoder import IMAGENET, NONE, EncoderWeights
 from pedseg.workspace import file_digest
 
-IMAGENET = "imagenet"
-NONE = "none"
 COUNTER = "num_batches_tracked"
 OLD_NAME = re.compile(r"(\.denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """`norm.1` in a file from before torch forbade dots in names; `norm1` now."""
@@ -66,6 +65,22 @@ PUBLIC_FILES = {
 """By the name of the network around the encoder; the other networks have no public weights."""
 
 
+def planned_source(weights: EncoderWeights) -> str:
+    """What `load_encoder_weights` takes for a plan's wish; a file is the one that was planned with.
+
+    Raises:
+        UsageError: PS-A03 the file is gone.
+        ModelError: PS-A87 another file stands under its name.
+    """
+    if not weights.is_file:
+        return weights.source
+    path = _existing(Path(weights.source))
+    if (found := file_digest(path)) != weights.sha256:
+        text = f"{path} is not the file of the plan (sha256 {found[:8]}, planned {weights.sha256[:8]})"
+        raise ModelError("PS-A87", f"{text}: bring that one back, or plan with the new one")
+    return weights.source
+
+
 def load_encoder_weights(encoder: nn.Module, network: str, source: Path | str) -> None:
     """Fill an encoder; every tensor of the file finds its place or is known to have none, and no place stays empty.
 
@@ -102,14 +117,19 @@ def _public(public: PublicFile) -> Any:
         )
     except (OSError, HTTPException, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        text = f"{public.url} cannot be fetched ({reason}): give a copy of {public.name} as a file, or choose none"
+        advice = f"copy {public.name} to {public.cached}, or give --encoder-weights {NONE} or a file"
+        text = f"{public.url} cannot be fetched ({reason}): {advice}"
         raise ModelError("PS-A130", text) from error
 
 
-def _of_file(path: Path) -> Any:
+def _existing(path: Path) -> Path:
     if not path.is_file():
         raise UsageError("PS-A03", f"encoder weights {path} do not exist: give a file, {IMAGENET} or {NONE}")
-    return read_tensors(path, remedy="copy it again")
+    return path
+
+
+def _of_file(path: Path) -> Any:
+    return read_tensors(_existing(path), remedy="copy it again")
 
 
 def _fitting(tensors: Any, wanted: Mapping[str, Tensor], public: PublicFile, name: str) -> dict[str, Any]:

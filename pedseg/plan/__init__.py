@@ -1,8 +1,10 @@
 """Plans: what to do with a dataset, and why."""
 
+from pedseg.names import ObjectiveName
+from pedseg.plan.encoder import EncoderWeights
 from pedseg.plan.files import embed_plan, load_plan, save_plan
 from pedseg.plan.network import AutoencoderSpec, NetworkSpec, autoencoder_for
-from pedseg.plan.objective import ObjectiveName, ObjectiveSpec, misfit
+from pedseg.plan.objective import ObjectiveSpec, misfit
 from pedseg.plan.spec import (
     AugmentationSpec,
     DomainPlan,
@@ -18,6 +20,7 @@ __all__ = [
     "AugmentationSpec",
     "AutoencoderSpec",
     "DomainPlan",
+    "EncoderWeights",
     "Fold",
     "NetworkSpec",
     "NormalisationSpec",

@@ -6,11 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from pedseg.names import DecoderName, NetworkName, Scheme
 from pedseg.plan.objective import ObjectiveSpec
 from pedseg.plan.values import Fraction, Frozen, Weight
-
-NetworkName = Literal["unet", "att_unet", "inception_unet", "dense_unet", "efficient_unet", "res_unet", "vgg_unet"]
-DecoderName = Literal["upsample", "transposed"]
 
 DECODERS: dict[str, DecoderName] = {
     "unet": "transposed",
@@ -35,6 +33,12 @@ CHANNELS: dict[tuple[str, DecoderName], tuple[int, ...]] = {
 
 CONV_CHANNELS = (32, 64, 128, 256, 512)
 
+FROM_SCRATCH = ("unet", "att_unet")
+"""Networks whose encoder is their own, not one that was trained on ImageNet."""
+
+STRIDE_32 = ("inception_unet", "dense_unet", "efficient_unet")
+"""Networks that go down to a 32nd of the slice's side; the others to a 16th."""
+
 
 class NetworkSpec(Frozen):
     """Which network (METHODS, sections 3 and 4).
@@ -42,7 +46,8 @@ class NetworkSpec(Frozen):
     Args:
         name: of the network; `pedseg.networks.NETWORKS` builds it.
         scheme: `dsl` shares convolutions between domains; `individual` is one network a domain.
-        decoder: `upsample` (B) or `transposed` (A, C, D); None is what the name means.
+        decoder: layout of the papers, `upsample` (B) or `transposed` (A, C, D); None is what the name means. Of
+            `dense_unet` `transposed` means D's channels without gates, upsampled as in B (D names no way).
         channels: feature maps. Of `unet` and `att_unet` those of the five levels, finest first; of networks with an
             ImageNet encoder those of the decoder's stages, coarsest first. None is the papers'.
         stochastic_depth: chance of a residual block to be left out in training, rising to this at the last one
@@ -50,10 +55,20 @@ class NetworkSpec(Frozen):
     """
 
     name: NetworkName = "att_unet"
-    scheme: Literal["dsl", "individual"] = "dsl"
+    scheme: Scheme = "dsl"
     decoder: DecoderName = None  # type: ignore[assignment]
     channels: tuple[int, ...] = None  # type: ignore[assignment]
     stochastic_depth: Fraction = 0.0
+
+    @property
+    def has_imagenet_encoder(self) -> bool:
+        """Whether there are public weights for its encoder."""
+        return self.name not in FROM_SCRATCH
+
+    @property
+    def coarsest_stride(self) -> int:
+        """Pixels of the slice along a pixel of the coarsest map; windows are multiples of it."""
+        return 32 if self.name in STRIDE_32 else 16
 
     @model_validator(mode="before")
     @classmethod
@@ -72,7 +87,7 @@ class NetworkSpec(Frozen):
         wanted = len(CHANNELS.get((self.name, self.decoder), CONV_CHANNELS))
         if len(self.channels) != wanted or any(c < 2 or c % 2 for c in self.channels):
             raise ValueError(f"channels of {self.name} must be {wanted} even numbers, at least 2, got {self.channels}")
-        if self.name not in ("unet", "att_unet") and (self.name, self.decoder) not in CHANNELS:
+        if self.name not in FROM_SCRATCH and (self.name, self.decoder) not in CHANNELS:
             raise ValueError(f"{self.name} has no {self.decoder} decoder: choose {DECODERS[self.name]}")
         return self
 

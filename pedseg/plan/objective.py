@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from pedseg.names import ObjectiveName
 from pedseg.plan.values import Frozen, Positive, Weight
-
-ObjectiveName = Literal["ce", "ssc", "msc", "mjap", "ssc+mjap", "msc+mjap", "shape", "adv", "shape+adv", "spar"]
 
 
 class ObjectiveSpec(Frozen):

@@ -9,11 +9,29 @@ import yaml
 from pydantic import Field, model_validator
 
 from pedseg.errors import UsageError, did_you_mean
+from pedseg.names import DecoderName, NetworkName, preset_names
 from pedseg.plan.files import parse
-from pedseg.plan.network import NetworkSpec
+from pedseg.plan.network import FROM_SCRATCH, NetworkSpec
 from pedseg.plan.objective import ObjectiveSpec
 from pedseg.plan.spec import AugmentationSpec, NormalisationSpec, PredictionSpec
-from pedseg.plan.values import Frozen, Positive
+from pedseg.plan.values import Frozen, Positive, Weight
+
+
+class NetworkFigures(Frozen):
+    """What a paper trained another network with than the preset's own.
+
+    Args:
+        decoder: None is what the network's name means.
+        contrastive_weight: of `msc`; None is the preset's.
+        why: the table or section.
+    """
+
+    decoder: DecoderName | None = None
+    learning_rate: Positive
+    batch: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1)]
+    contrastive_weight: Weight | None = None
+    why: str
 
 
 class Preset(Frozen):
@@ -24,6 +42,7 @@ class Preset(Frozen):
         source: the paper, or what it derives from.
         objective: the preset's own.
         alternatives: other objectives it has figures for.
+        by_network: what changes for other networks, by name.
         window: pixels of a slice along each side.
         label_detail: labels along each side of a pixel.
         precision: `auto` asks the processor.
@@ -35,6 +54,7 @@ class Preset(Frozen):
     network: NetworkSpec
     objective: ObjectiveSpec
     alternatives: tuple[ObjectiveSpec, ...] = ()
+    by_network: dict[NetworkName, NetworkFigures] = Field(default_factory=dict)
     augmentation: AugmentationSpec
     window: Annotated[int, Field(ge=32, multiple_of=16)]
     label_detail: Literal[1, 2]
@@ -50,10 +70,42 @@ class Preset(Frozen):
 
     @model_validator(mode="after")
     def _every_number_has_a_reason(self) -> Preset:
-        numbers = set(type(self).model_fields) - {"title", "source", "alternatives", "why"}
+        numbers = set(type(self).model_fields) - {"title", "source", "alternatives", "by_network", "why"}
         if set(self.why) != numbers:
             raise ValueError(f"why must explain {', '.join(sorted(numbers))}; got {', '.join(sorted(self.why))}")
         return self
+
+    def for_network(self, name: str | None) -> Preset:
+        """This preset with another network, and with the figures it has for that one.
+
+        Args:
+            name: of the network; None is the preset's own.
+
+        Raises:
+            UsageError: PS-A96 no such network.
+        """
+        if name is None or name == self.network.name:
+            return self
+        figures = next((f for known, f in self.by_network.items() if known == name), None)
+        network = {"network": self._network_named(name, figures.decoder if figures else None)}
+        if figures is None:
+            why = f"asked for; other figures are those for {self.network.name}"
+            return self.model_copy(update={**network, "why": {**self.why, "network": why}})
+        numbers = {key: getattr(figures, key) for key in ("learning_rate", "batch", "epochs")}
+        weight = figures.contrastive_weight
+        changes = {
+            "objective": _contrasting(self.objective, weight),
+            "alternatives": tuple(_contrasting(o, weight) for o in self.alternatives),
+            "why": {**self.why, **dict.fromkeys(numbers, figures.why), "network": f"asked for; {figures.why}"},
+        }
+        return self.model_copy(update={**network, **numbers, **changes})
+
+    def _network_named(self, name: str, decoder: DecoderName | None) -> NetworkSpec:
+        """Another network with its own decoder, and with this one's channels where both have the same levels."""
+        alike = name in FROM_SCRATCH and self.network.name in FROM_SCRATCH
+        channels = self.network.channels if alike else None
+        values = {**self.network.model_dump(), "name": name, "decoder": decoder, "channels": channels}
+        return parse(NetworkSpec, values, "options")
 
     def objective_named(self, name: str) -> ObjectiveSpec:
         """The preset's figures for an objective; `ce` has none to know.
@@ -69,10 +121,10 @@ class Preset(Frozen):
         return known[name]
 
 
-def preset_names() -> tuple[str, ...]:
-    """Names of the presets that come with pedseg."""
-    folder = files("pedseg.plan").joinpath("presets")
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+def _contrasting(objective: ObjectiveSpec, weight: float | None) -> ObjectiveSpec:
+    if weight is None or "msc" not in objective.weights:
+        return objective
+    return objective.model_copy(update={"contrastive_weight": weight})
 
 
 def load_preset(name: str) -> Preset:

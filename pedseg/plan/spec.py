@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from pedseg.domains import Domain
 from pedseg.domains.domain import Name
+from pedseg.plan.encoder import NONE, EncoderWeights
 from pedseg.plan.network import NetworkSpec
 from pedseg.plan.objective import ObjectiveSpec, misfit
 from pedseg.plan.values import Fraction, Frozen, Positive
@@ -131,6 +132,7 @@ class Plan(Frozen):
     preset: str = ""
     domains: Annotated[tuple[DomainPlan, ...], Field(min_length=1)]
     network: NetworkSpec = NetworkSpec()
+    encoder_weights: EncoderWeights = EncoderWeights()
     objective: ObjectiveSpec = ObjectiveSpec()
     augmentation: AugmentationSpec = AugmentationSpec()
     schedule: ScheduleSpec = ScheduleSpec()
@@ -149,11 +151,19 @@ class Plan(Frozen):
             raise ValueError(f"domains must differ, got {', '.join(names)}")
         if len({d.window for d in self.domains}) > 1:
             raise ValueError("all domains need one window size: they share batches")
+        self._check_network()
         if fault := misfit(self.objective.name, self.network.scheme, len(names)):
             raise ValueError(str(fault))
         if self.prediction.mirror and self.augmentation.flips == "none":
             raise ValueError("prediction.mirror averages what training mirrored: set augmentation.flips to left_right")
         return self
+
+    def _check_network(self) -> None:
+        window, name, stride = self.domains[0].window, self.network.name, self.network.coarsest_stride
+        if window % stride:
+            raise ValueError(f"{name} needs a window that is a multiple of {stride}, got {window}")
+        if self.encoder_weights.source != NONE and not self.network.has_imagenet_encoder:
+            raise ValueError(f"{name} has no ImageNet encoder: set encoder_weights.source to {NONE}")
 
     @property
     def domain_names(self) -> tuple[str, ...]:

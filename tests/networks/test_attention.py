@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from pedseg.networks.attention import AttentionGate, NoGate
+from pedseg.networks.attention import AttentionGate, NoGate, no_gate
 
 
 def test_gate_by_hand() -> None:
@@ -40,3 +40,8 @@ def test_inner_channels_are_half_the_skip() -> None:
 def test_no_gate_passes_the_skip_on() -> None:
     skip = torch.randn(1, 2, 3, 3)
     assert NoGate()(skip, torch.randn(1, 2, 3, 3)) is skip
+
+
+def test_no_gate_stands_where_a_gate_of_those_channels_would() -> None:
+    skip, gating = torch.randn(1, 4, 2, 2), torch.randn(1, 6, 2, 2)
+    assert no_gate(4, 6)(skip, gating) is skip

@@ -78,9 +78,8 @@ def test_dense_unet_counted_by_hand(decoder: str) -> None:
     for coarse, out, skip, n in zip((1024, *outs), outs, (1024, 512, 256, 64), (12, 6, 4, 2), strict=False):
         if decoder == "upsample":
             inner = skip // 2
-            count += (skip + coarse) * inner + 4 * inner + inner + 2 + 9 * (skip + coarse) * out
-        else:
-            count += 4 * coarse * out + out + 9 * (skip + out) * out
+            count += (skip + coarse) * inner + 4 * inner + inner + 2
+        count += 9 * (skip + coarse) * out
         grown = out + 32 * n
         count += 2 * out + block(out, n) + 2 * grown + grown * out
     with torch.device("meta"):

@@ -19,8 +19,9 @@ from pedseg.errors import ModelError, UsageError
 from pedseg.networks import NETWORKS, build_network, weights
 from pedseg.networks.efficientnet import EfficientNetB3
 from pedseg.networks.inception import InceptionV3
-from pedseg.networks.weights import PUBLIC_FILES, PublicFile, load_encoder_weights
-from pedseg.plan import NetworkSpec
+from pedseg.networks.weights import PUBLIC_FILES, PublicFile, load_encoder_weights, planned_source
+from pedseg.plan import EncoderWeights, NetworkSpec
+from pedseg.plan.encoder import encoder_weights
 
 State = dict[str, Tensor]
 PUBLIC = PUBLIC_FILES["efficient_unet"]
@@ -229,7 +230,9 @@ def test_without_network_one_line_names_url_file_and_none(tmp_path: Path, monkey
         load_encoder_weights(EfficientNetB3(), "efficient_unet", weights.IMAGENET)
     text = str(caught.value)
     assert text.startswith(f"PS-A130: {PUBLIC.url} cannot be fetched (")
-    assert text.endswith(f"give a copy of {PUBLIC.name} as a file, or choose none")
+    cached = PUBLIC_FILES["efficient_unet"].cached
+    assert cached == tmp_path / "checkpoints" / PUBLIC.name
+    assert text.endswith(f"copy {PUBLIC.name} to {cached}, or give --encoder-weights none or a file")
     assert "\n" not in text
     assert caught.value.exit_code == 5
 
@@ -249,3 +252,23 @@ def test_every_network_of_a_scheme_starts_from_the_file(scheme: str, tmp_path: P
 
 def test_networks_with_public_weights_are_those_with_another_encoder_than_the_unets() -> None:
     assert set(NETWORKS) - set(PUBLIC_FILES) == {"unet", "att_unet"}
+    assert {name for name in NETWORKS if NetworkSpec(name=name).has_imagenet_encoder} == set(PUBLIC_FILES)
+
+
+def test_a_plans_file_must_be_there_and_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    path.write_bytes(b"one")
+    planned = encoder_weights(NetworkSpec(name="efficient_unet"), str(path))
+    assert planned_source(planned) == str(path)
+    path.write_bytes(b"two")
+    text = r"PS-A87: .*w.pth is not the file of the plan \(sha256 3fc4ccfe, planned 7692c3ad\): bring that one back"
+    with pytest.raises(ModelError, match=text):
+        planned_source(planned)
+    path.unlink()
+    with pytest.raises(UsageError, match=r"PS-A03: encoder weights .*w.pth do not exist"):
+        planned_source(planned)
+
+
+@pytest.mark.parametrize("source", ["imagenet", "none"])
+def test_a_plan_without_a_file_has_nothing_to_check(source: str) -> None:
+    assert planned_source(EncoderWeights(source=source)) == source

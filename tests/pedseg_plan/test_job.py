@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from pedseg.errors import InputError, OutputError, UsageError
-from pedseg.plan import load_plan
+from pedseg.names import NetworkName
+from pedseg.plan import EncoderWeights, NetworkSpec, load_plan
 from pedseg.plan.fingerprint import load_fingerprint
+from pedseg.workspace import file_digest
 from pedseg_plan import PlanOptions, pedseg_plan
 from pedseg_plan.__main__ import main
 
@@ -47,9 +50,10 @@ def test_a_plan_is_written_with_facts_and_reasons(workspace: Path):
     assert (summary.exams, summary.planes, summary.sides) == (3, {"sagittal": 3}, {"unknown": 3})
     assert (summary.fov_mm.max, summary.slices.median, summary.slices_with_bone.median) == (12, 12, 8)
     assert summary.volume_ml["patella"].median == pytest.approx(4 * 6 * 8 * 0.3 / 1000)
-    assert (len(plan.folds), plan.share) == (3, 6)
+    assert (len(plan.folds), plan.share) == (3, 4)
+    assert (plan.network.name, plan.encoder_weights.source) == ("efficient_unet", "imagenet")
     decisions = {"network", "objective", "augmentation", "epochs", "batch", "learning_rate", "precision", "folds"}
-    assert decisions <= set(plan.why)
+    assert {"encoder_weights", *decisions} <= set(plan.why)
     assert {"plane", "spacing_mm", "window", "normalisation"} <= set(knee.why)
 
 
@@ -63,6 +67,25 @@ def test_wishes_go_before_the_preset(workspace: Path):
     assert (plan.objective.name, plan.objective.contrastive_weight) == ("ssc", 0.1)
     assert (plan.schedule.epochs, plan.schedule.batch, plan.share) == (2, 8, 4)
     assert {d.window for d in plan.domains} == {64}
+
+
+@pytest.mark.parametrize("network", get_args(NetworkName))
+def test_every_network_is_planned_by_its_name(workspace: Path, network: str):
+    arguments = ["-d", "ankle", "knee", "-w", str(workspace), "-j", "1", "--network", network]
+    assert main([*arguments, "--encoder-weights", "none"]) == 0
+    plan = load_plan(workspace / "plans" / "default")
+    assert plan.network == NetworkSpec(name=network)
+    assert plan.encoder_weights.source == "none"
+
+
+def test_a_file_with_encoder_weights_is_part_of_the_plan(workspace: Path):
+    path = workspace / "b3.pth"
+    path.write_bytes(b"weights")
+    plan = pedseg_plan(["ankle"], workspace, options=PlanOptions(encoder_weights=str(path)))
+    assert plan.encoder_weights == EncoderWeights(source=str(path), sha256=file_digest(path))
+    path.write_bytes(b"others")
+    with pytest.raises(OutputError, match="PS-A104: plan 'default' exists and differs in encoder_weights"):
+        pedseg_plan(["ankle"], workspace, options=PlanOptions(encoder_weights=str(path)))
 
 
 def test_the_same_plan_again_changes_no_byte_and_reads_no_exam(workspace: Path):
@@ -170,6 +193,9 @@ def test_a_damaged_fingerprint_is_measured_again(workspace: Path):
     [
         (PlanOptions(preset="dflt"), "PS-A129: unknown preset 'dflt'; did you mean 'default'"),
         (PlanOptions(window=100), r"PS-A96: options: window: .*multiple of 16"),
+        (PlanOptions(window=48), "PS-A96: options: .*efficient_unet needs a window that is a multiple of 32, got 48"),
+        (PlanOptions(network="unet", encoder_weights="imagenet"), "PS-A120: unet has no ImageNet encoder"),
+        (PlanOptions(encoder_weights="gone.pth"), "PS-A03: --encoder-weights gone.pth is no file"),
         (PlanOptions(seed=-1), r"PS-A96: options: seed: "),
         (PlanOptions(name="../x"), "PS-A99"),
         (PlanOptions(preset="miccai2021", objective="msc"), "PS-A120"),

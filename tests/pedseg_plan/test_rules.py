@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from pedseg.errors import UsageError
-from pedseg.plan import ObjectiveSpec
+from pedseg.plan import EncoderWeights, NetworkSpec, ObjectiveSpec
 from pedseg.plan.fingerprint import ExamFacts
 from pedseg.plan.preset import load_preset
 from pedseg_plan.rules import (
+    Decision,
     batch_why,
+    encoder_rule,
     folds_rule,
     network_rule,
     objective_rule,
@@ -96,7 +98,7 @@ def test_an_exam_of_just_the_window_keeps_its_spacing():
 
 
 def test_network_of_the_preset_or_asked_for():
-    assert network_rule(DEFAULT, None, None).value == DEFAULT.network
+    assert network_rule(DEFAULT, None, None).value == DEFAULT.network == NetworkSpec(name="efficient_unet")
     other = network_rule(load_preset("demo"), "unet", "individual")
     assert (other.value.name, other.value.decoder, other.value.scheme) == ("unet", "transposed", "individual")
     assert other.value.channels == load_preset("demo").network.channels
@@ -107,10 +109,23 @@ def test_network_of_the_preset_or_asked_for():
         network_rule(DEFAULT, "vnet", None)
 
 
+def test_an_encoder_starts_from_imagenet_where_it_can():
+    """Nothing is fetched here; what stands beside the value says what to do without a network."""
+    efficient, own = NetworkSpec(name="efficient_unet"), NetworkSpec(name="unet")
+    chosen = encoder_rule(efficient, None)
+    assert chosen.value == EncoderWeights(source="imagenet")
+    assert chosen.why.endswith("without a network: a file, or --encoder-weights none")
+    assert encoder_rule(own, None).value == encoder_rule(efficient, "none").value == EncoderWeights()
+    assert encoder_rule(own, None).why.startswith("unet has no ImageNet encoder")
+    assert encoder_rule(efficient, "imagenet") == Decision(EncoderWeights(source="imagenet"), "asked for")
+    with pytest.raises(UsageError, match="PS-A120"):
+        encoder_rule(own, "imagenet")
+
+
 @pytest.mark.parametrize(
     ("asked", "scheme", "n", "name", "weight"),
     [
-        (None, "dsl", 3, "msc", 0.5),
+        (None, "dsl", 3, "msc", 0.05),
         ("ssc", "dsl", 3, "ssc", 0.1),
         ("ce", "dsl", 3, "ce", 0),
         (None, "dsl", 1, "ce", 0),

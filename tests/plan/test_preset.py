@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from pedseg.errors import UsageError
+from pedseg.plan import NetworkSpec
 from pedseg.plan.preset import Preset, load_preset, preset_names
 
 
@@ -40,8 +41,42 @@ def test_miccai2021_holds_the_papers_numbers():
     assert p.prediction.postprocess_grid == "slices"
 
 
-def test_the_default_is_media2023_with_the_products_ends():
-    ours, paper = load_preset("default"), load_preset("media2023")
+@pytest.mark.parametrize(
+    ("name", "schedule", "weight"),
+    [
+        ("att_unet", (5e-4, 18, 6), 0.5),
+        ("inception_unet", (5e-4, 18, 6), 0.5),
+        ("dense_unet", (1e-4, 12, 4), 0.05),
+        ("efficient_unet", (5e-4, 12, 4), 0.05),
+    ],
+)
+@pytest.mark.parametrize("preset", ["media2023", "default"])
+def test_each_network_of_media2023_has_the_papers_figures(preset, name, schedule, weight):
+    """B table 1 and section 3.3 (METHODS, section 6); SSC has one weight for all."""
+    p = load_preset(preset).for_network(name)
+    assert p.network.model_copy(update={"stochastic_depth": 0.0}) == NetworkSpec(name=name)
+    assert (p.learning_rate, p.batch, p.epochs) == schedule
+    weights = {o: p.objective_named(o).contrastive_weight for o in ("msc", "ssc")}
+    assert weights == {"msc": weight, "ssc": 0.1}
+    assert p.why["network"].startswith("asked for; ") == (name != load_preset(preset).network.name)
+
+
+def test_a_network_without_figures_takes_those_of_the_presets_own():
+    a = load_preset("miccai2021")
+    p = a.for_network("res_unet")
+    assert (p.network, p.learning_rate, p.epochs) == (NetworkSpec(name="res_unet"), a.learning_rate, a.epochs)
+    assert p.why["network"] == "asked for; other figures are those for unet"
+    assert a.for_network("unet") is a is a.for_network(None)
+
+
+def test_channels_go_along_between_networks_that_share_levels():
+    demo = load_preset("demo")
+    assert demo.for_network("unet").network.channels == demo.network.channels
+    assert demo.for_network("efficient_unet").network.channels == (256, 128, 64, 32)
+
+
+def test_the_default_is_media2023_with_efficient_unet_and_the_products_ends():
+    ours, paper = load_preset("default"), load_preset("media2023").for_network("efficient_unet")
     for field in ("network", "augmentation", "window", "learning_rate", "batch", "epochs"):
         assert getattr(ours, field) == getattr(paper, field)
     assert ours.objective.model_copy(update={"dice_weight": 0.0}) == paper.objective

@@ -16,6 +16,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from pedseg.domains import Domain, load_domains
 from pedseg.plan import Plan, load_plan, save_plan
+from pedseg.plan.network import FROM_SCRATCH
 from pedseg.volumes import Volume
 from pedseg.volumes.geometry import LPS_TO_RAS
 from pedseg.volumes.nifti import write_nifti
@@ -81,15 +82,16 @@ def make_workspace(
         root: the workspace.
         joints: its domains.
         n: exams of each.
-        wishes: network, scheme, objective.
+        wishes: network, scheme, objective, encoder weights (which are drawn unless others are asked for).
         changes: of the plan, as for `change_plan`.
     """
     write_exams(root, joints, n=n)
     alone = len(joints) == 1 or (wishes or {}).get("scheme") == "individual"
-    wishes = {"objective": "ce" if alone else "msc", **(wishes or {})}
+    wishes = {"objective": "ce" if alone else "msc", "encoder_weights": "none", **(wishes or {})}
     options = PlanOptions(preset="demo", window=WINDOW, epochs=EPOCHS, batch=6, precision="float32", **wishes)
     pedseg_plan(joints, root, options=options)
-    change_plan(root, network={"channels": CHANNELS}, schedule={"learning_rate": LEARNING_RATE, "decay": "poly"})
+    narrow = {"network": {"channels": CHANNELS}} if wishes.get("network", "unet") in FROM_SCRATCH else {}
+    change_plan(root, schedule={"learning_rate": LEARNING_RATE, "decay": "poly"}, **narrow)
     change_plan(root, objective={"contrastive_weight": 0.1})
     plan = change_plan(root, **changes)
     pedseg_preprocess(root)

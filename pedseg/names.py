@@ -1,0 +1,20 @@
+"""Names a person may give, listed once: of networks, decoders, schemes, objectives and presets.
+
+Commands offer them, plans accept them. Nothing slow is imported here, for `--help` shows them.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Literal
+
+NetworkName = Literal["unet", "att_unet", "inception_unet", "dense_unet", "efficient_unet", "res_unet", "vgg_unet"]
+DecoderName = Literal["upsample", "transposed"]
+Scheme = Literal["dsl", "individual"]
+ObjectiveName = Literal["ce", "ssc", "msc", "mjap", "ssc+mjap", "msc+mjap", "shape", "adv", "shape+adv", "spar"]
+
+
+def preset_names() -> tuple[str, ...]:
+    """Presets that come with pedseg: the files there are."""
+    folder = files("pedseg").joinpath("plan", "presets")
+    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))

@@ -1,0 +1,121 @@
+"""The papers' tables by name: every row that can be named is planned by its name and takes one step of training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from tiny import write_exams
+
+from pedseg.bundle import TrainStep
+from pedseg.bundle.recipe import Recipe
+from pedseg.data.dataset import Batch
+from pedseg.losses import Objective
+from pedseg.names import preset_names
+from pedseg.networks import build_network
+from pedseg.plan import Fold, Plan
+from pedseg.plan.fingerprint import Fingerprint
+from pedseg.workspace import Workspace
+from pedseg_plan import PlanOptions
+from pedseg_plan.decide import decide
+from pedseg_plan.sources import Source, find_sources
+from pedseg_plan.survey import fingerprint, survey
+
+JOINTS = ("ankle", "knee")
+WINDOW, SHARE = 32, 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: what it is called there, and here."""
+
+    table: str
+    row: str
+    preset: str
+    network: str
+    scheme: str
+    objective: str
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.row}"
+
+
+ROWS = (
+    Row("A table 1", "UNet Base", "miccai2021", "unet", "individual", "ce"),
+    Row("A table 1", "UNet DSL", "miccai2021", "unet", "dsl", "ce"),
+    Row("A table 1", "Att-UNet Base", "miccai2021", "att_unet", "individual", "ce"),
+    Row("A table 1", "Att-UNet DSL", "miccai2021", "att_unet", "dsl", "ce"),
+    Row("A table 1", "Proposed", "miccai2021", "unet", "dsl", "ssc"),
+    Row("B table 2", "Individual", "media2023", "att_unet", "individual", "ce"),
+    Row("B table 2", "DSL", "media2023", "att_unet", "dsl", "ce"),
+    Row("B table 2", "DSL + SSC", "media2023", "att_unet", "dsl", "ssc"),
+    Row("B table 2", "DSL + MSC", "media2023", "att_unet", "dsl", "msc"),
+    Row("B table 3", "Inception-UNet Individual", "media2023", "inception_unet", "individual", "ce"),
+    Row("B table 3", "Dense-UNet Individual", "media2023", "dense_unet", "individual", "ce"),
+    Row("B table 3", "Efficient-UNet Individual", "media2023", "efficient_unet", "individual", "ce"),
+    Row("C table 1", "Base. UNet", "isbi2021", "unet", "individual", "ce"),
+    Row("D table 2", "Att-UNet Multi Base", "combreg", "att_unet", "individual", "ce"),
+    Row("D table 3", "VGG Multi Base", "combreg", "vgg_unet", "individual", "ce"),
+    Row("D table 3", "Dense Multi Base", "combreg", "dense_unet", "individual", "ce"),
+    Row("D table 3", "Res Multi Base", "combreg", "res_unet", "individual", "ce"),
+)
+
+
+@pytest.fixture(scope="module")
+def surveyed(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[Source, ...], Fingerprint]:
+    """One exam of two joints, read once."""
+    root = tmp_path_factory.mktemp("rows")
+    write_exams(root, JOINTS, n=1)
+    sources = find_sources(JOINTS, Workspace(root))
+    return sources, fingerprint(sources, survey(sources, None, 1))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_row_is_planned_by_its_name_and_trains(
+    row: Row, surveyed: tuple[tuple[Source, ...], Fingerprint], tmp_path: Path
+) -> None:
+    if row.preset not in preset_names():
+        pytest.skip(f"pedseg has no preset {row.preset}")
+    plan = decide(*surveyed, options_of(row))
+    assert (plan.network.name, plan.network.scheme) == (row.network, row.scheme)
+    assert (plan.objective.name, plan.preset) == (row.objective, row.preset)
+    told, changed = one_step(plan, tmp_path)
+    assert set(told) == {"loss", "ce", *plan.objective.weights}
+    assert torch.tensor(list(told.values())).isfinite().all()
+    assert changed == 1
+
+
+def options_of(row: Row) -> PlanOptions:
+    batch = SHARE if row.scheme == "individual" else SHARE * len(JOINTS)
+    return PlanOptions(
+        preset=row.preset, network=row.network, scheme=row.scheme, objective=row.objective,
+        encoder_weights="none", window=WINDOW, batch=batch, precision="float32",
+    )  # fmt: skip
+
+
+def one_step(plan: Plan, folder: Path) -> tuple[dict[str, float], float]:
+    """What a step tells, and the share of the convolutions that it changed."""
+    network = build_network(plan.network, [part.domain for part in plan.domains])
+    before = {k: v.clone() for k, v in network.named_parameters() if v.dim() == 4}
+    engine = SimpleNamespace(
+        network=network, optimizer=torch.optim.Adam(network.parameters(), lr=plan.schedule.learning_rate),
+        loss_function=Objective(plan.objective, len(plan.domains)),
+        state=SimpleNamespace(device=torch.device("cpu"), iteration=1, max_epochs=1, epoch_length=1),
+    )  # fmt: skip
+    told = TrainStep(Recipe(folder, plan, "0", Fold(train={}), folder))(engine, batch_for(plan))  # type: ignore[arg-type]
+    changed = [not torch.equal(v, before[k]) for k, v in network.named_parameters() if k in before]
+    return told, sum(changed) / len(changed)
+
+
+def batch_for(plan: Plan) -> Batch:
+    """Noise, and labels of every structure of each joint."""
+    sizes = (plan.share,) * len(plan.domains)
+    draw = torch.Generator().manual_seed(0)
+    labels = [
+        torch.randint(part.domain.n_classes, (n, WINDOW, WINDOW), generator=draw, dtype=torch.uint8)
+        for part, n in zip(plan.domains, sizes, strict=True)
+    ]
+    return Batch(torch.randn((sum(sizes), 1, WINDOW, WINDOW), generator=draw), torch.cat(labels), sizes)
