@@ -88,7 +88,7 @@ def bundle_metadata(template: Path, plan: Plan) -> dict[str, Any]:
     import monai
 
     metadata: dict[str, Any] = json.loads((template / "configs" / "metadata.json").read_text("utf-8"))
-    formats = {f"{part.domain.name}_data_format": data_format(part.domain) for part in plan.domains}
+    formats = {f"{name}_data_format": data_format(plan.predicted(name).domain) for name in plan.domain_names}
     packages = {name: version(name) for name in metadata["required_packages_version"]}
     versions = {
         "monai_version": monai.__version__,

@@ -91,8 +91,8 @@ def training_network(recipe: Recipe, dataset: SliceDataset, device: torch.device
 
 def training_batches(recipe: Recipe, dataset: SliceDataset) -> EqualBatches:
     """Batches with an equal share of each domain."""
-    shared = recipe.plan.network.scheme != "individual"
-    return EqualBatches(dataset, recipe.plan.share, seed=recipe.plan.schedule.seed, reuse=shared)
+    together = not recipe.plan.network.apart
+    return EqualBatches(dataset, recipe.plan.share, seed=recipe.plan.schedule.seed, reuse=together)
 
 
 def validation_batches(dataset: SliceDataset) -> OrderedBatches:

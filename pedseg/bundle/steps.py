@@ -82,6 +82,7 @@ class ValidateStep:
 
     def __init__(self, recipe: Recipe) -> None:
         self.dtype = arithmetic(recipe.plan.schedule.precision)
+        self.highest = 1 if recipe.plan.network.strategy == "global" else None  # all bones are one label there
 
     def __call__(self, engine: Engine, item: tuple[Batch, SliceRef]) -> Scored:
         """Labels, the reference, and where the first slice is."""
@@ -93,9 +94,11 @@ class ValidateStep:
             torch.inference_mode(),
             torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32),
         ):
-            logits = evaluator.network(batch.images, batch.sizes).logits[place.domain]
+            output = evaluator.network(batch.images, batch.sizes).logits[place.domain]
+            logits = evaluator.network.class_logits(output, place.domain)
+        labels = batch.labels if self.highest is None else batch.labels.clamp(max=self.highest)
         size = (logits.shape[2], logits.shape[3])
-        return logits.argmax(1), majority(batch.labels, logits.shape[1], size), place
+        return logits.argmax(1), majority(labels, logits.shape[1], size), place
 
 
 def _mirror(part: DomainPlan) -> Mirror:

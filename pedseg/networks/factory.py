@@ -15,16 +15,18 @@ from pedseg.networks.autoencoder import (
     autoencoder,
     make_multidomain_autoencoder,
 )
+from pedseg.networks.bones import BoneNetworks
 from pedseg.networks.densenet import dense_unet
 from pedseg.networks.discriminators import DomainDiscriminators, mask_discriminator, shape_code_discriminator
 from pedseg.networks.domains import IndividualNetworks, MultiDomain, make_multidomain
 from pedseg.networks.efficientnet import efficient_unet
 from pedseg.networks.inception import inception_unet
+from pedseg.networks.joint import JointNetwork
 from pedseg.networks.resnet import res_unet
 from pedseg.networks.unet import UNet, att_unet, unet
 from pedseg.networks.vgg import vgg_unet
 from pedseg.networks.weights import NONE, load_encoder_weights
-from pedseg.plan import AutoencoderSpec, NetworkSpec
+from pedseg.plan import AutoencoderSpec, NetworkSpec, output_coding
 
 NETWORKS: dict[str, Callable[[NetworkSpec, int], UNet]] = {
     "unet": unet,
@@ -55,11 +57,16 @@ def build_network(
         load_encoder_weights(network.encoder, spec.name, encoder_weights)
         return network
 
+    names, coding = [d.name for d in domains], output_coding(spec, domains)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if spec.scheme == "individual":
-            return IndividualNetworks((build(d.n_classes) for d in domains), [d.name for d in domains])
-        return make_multidomain(build(domains[0].n_classes), domains)
+        if spec.strategy != "multi":
+            return BoneNetworks(([build(1) for _ in range(width)] for width in coding.widths), names)
+        if spec.apart:
+            return IndividualNetworks((build(width) for width in coding.widths), names)
+        if spec.scheme == "shared":
+            return JointNetwork(build(coding.widths[0]), names, coding)
+        return make_multidomain(build(coding.widths[0]), domains)
 
 
 def build_autoencoder(spec: AutoencoderSpec, domains: Sequence[Domain], *, seed: int = 0) -> MultiDomainAutoencoder:

@@ -1,7 +1,8 @@
 """Plans: what to do with a dataset, and why."""
 
+from pedseg.plan.coding import Coding, output_coding, plain_coding
 from pedseg.plan.files import embed_plan, load_plan, save_plan
-from pedseg.plan.network import AutoencoderSpec, NetworkSpec, autoencoder_for
+from pedseg.plan.network import AutoencoderSpec, NetworkSpec, Scheme, Strategy, autoencoder_for, unfit_scheme
 from pedseg.plan.objective import ObjectiveName, ObjectiveSpec, misfit
 from pedseg.plan.spec import (
     AugmentationSpec,
@@ -17,6 +18,7 @@ from pedseg.plan.spec import (
 __all__ = [
     "AugmentationSpec",
     "AutoencoderSpec",
+    "Coding",
     "DomainPlan",
     "Fold",
     "NetworkSpec",
@@ -26,10 +28,15 @@ __all__ = [
     "Plan",
     "PredictionSpec",
     "ScheduleSpec",
+    "Scheme",
+    "Strategy",
     "autoencoder_for",
     "cache_digest",
     "embed_plan",
     "load_plan",
     "misfit",
+    "output_coding",
+    "plain_coding",
     "save_plan",
+    "unfit_scheme",
 ]

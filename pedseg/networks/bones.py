@@ -1,0 +1,84 @@
+"""Networks of single bones, or of all in one, with a sigmoid each: strategies `individual` and `global` (D)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pedseg.networks.domains import MultiDomain, MultiDomainOutput, check_sizes, last_pointwise, set_bias
+
+
+class Bones(nn.Module):
+    """One network a bone, side by side.
+
+    What comes out are logits of background and bones. Sigmoids that know nothing of each other may call a pixel two
+    bones; given that it is one at most, bone c has the odds p_c / (1 - p_c) against background, so its logit beside
+    a background of 0 is that of its sigmoid. The most probable class is then background where every p < 0.5, else
+    the bone of the highest p (D, section 3.2.1), and the softmax sums to one.
+
+    Args:
+        networks: of one output channel each.
+    """
+
+    def __init__(self, networks: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1, H, W) -> (B, 1 + bones, H, W); or both with a depth behind."""
+        return with_background(torch.cat([network(x) for network in self.networks], 1))
+
+
+class BoneNetworks(MultiDomain):
+    """Networks of bones for several domains, nothing shared.
+
+    `forward` gives the logits of sigmoids, one a bone or one for all, which is what they are trained on.
+
+    Args:
+        networks: a domain, its networks of one output channel each.
+        names: of the domains.
+    """
+
+    def __init__(self, networks: Iterable[Iterable[nn.Module]], names: Sequence[str]) -> None:
+        super().__init__(names)
+        self.networks = nn.ModuleList(Bones(own) for own in networks)
+
+    def forward(self, images: Tensor, sizes: Sequence[int]) -> MultiDomainOutput:
+        """See `MultiDomain`."""
+        check_sizes(images, sizes, len(self.names))
+        parts = torch.split(images, list(sizes))
+        return MultiDomainOutput(tuple(_logits(own, part) for own, part in zip(self.networks, parts, strict=True)))
+
+    def class_logits(self, logits: Tensor, index: int) -> Tensor:  # noqa: ARG002
+        """See `MultiDomain`."""
+        return with_background(logits)
+
+    def select(self, index: int) -> nn.Module:
+        """See `MultiDomain`."""
+        return copy.deepcopy(self.networks[index])
+
+    def head(self, index: int) -> nn.Conv2d:
+        """See `MultiDomain`; of the first bone's network."""
+        return last_pointwise(self.networks[index].networks[0])
+
+    def start(self, frequencies: Sequence[Sequence[float]]) -> None:
+        """See `MultiDomain`."""
+        for own, shares in zip(self.networks, frequencies, strict=True):
+            bones = list(own.networks)
+            wanted = shares[1:] if len(bones) == len(shares) - 1 else [1 - shares[0]]
+            for network, share in zip(bones, wanted, strict=True):
+                set_bias(last_pointwise(network), torch.tensor([share], dtype=torch.float64).logit())
+
+
+def with_background(logits: Tensor) -> Tensor:
+    """(B, bones, ...) of sigmoids -> (B, 1 + bones, ...) of a softmax: see `Bones`."""
+    return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1)
+
+
+def _logits(bones: Bones, images: Tensor) -> Tensor:
+    if not len(images):
+        return images.new_empty((0, len(bones.networks), *images.shape[2:]))
+    return torch.cat([network(images) for network in bones.networks], 1)
