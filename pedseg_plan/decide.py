@@ -27,9 +27,10 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
     window = options.window or preset.window
     exams = {s.domain.name: facts.domains[s.domain.name].exams for s in sources}
     parts = tuple(_domain_plan(s, exams[s.domain.name], preset, window) for s in sources)
-    network = rules.network_rule(preset, options.network, options.scheme)
-    scheme = network.value.scheme
-    objective = rules.objective_rule(preset, options.objective, scheme, len(parts))
+    network = rules.network_rule(preset, options.network, options.scheme, strategy=options.strategy)
+    rules.check_scheme(network.value, list(exams))
+    scheme, strategy = network.value.scheme, network.value.strategy
+    objective = rules.objective_rule(preset, options.objective, scheme, len(parts), strategy=strategy)
     precision = rules.precision_rule(options.precision or preset.precision, processor_flags())
     folds = rules.folds_rule({part.domain.name: part.cases for part in parts}, options.folds)
     wishes = {
@@ -100,7 +101,7 @@ def _asked_or(asked: int | None, why: str) -> str:
 
 
 def _training_memory(plan: Plan) -> str:
-    batch = plan.share if plan.network.scheme == "individual" else plan.share * len(plan.domains)
+    batch = plan.share if plan.network.apart else plan.share * len(plan.domains)
     window = plan.domains[0].window
     need = training_gib(plan.network, window, batch, plan.schedule.precision)
     return f"about {need:.1f} GiB: {batch} slices of {window} x {window} with all their feature maps, and Adam"

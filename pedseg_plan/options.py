@@ -13,7 +13,8 @@ class PlanOptions:
         name: of the plan: `plans/<name>/`.
         preset: hyper-parameters to start from.
         network: `unet` or `att_unet`.
-        scheme: `dsl` or `individual`.
+        scheme: `dsl`, `shared`, `individual` or `transfer`.
+        strategy: of the bones: `multi`, `individual` or `global`.
         objective: `ce`, `ssc` or `msc`.
         epochs: of training.
         batch: slices in a batch, over all domains.
@@ -31,6 +32,7 @@ class PlanOptions:
     preset: str = "default"
     network: str | None = None
     scheme: str | None = None
+    strategy: str | None = None
     objective: str | None = None
     epochs: int | None = None
     batch: int | None = None

@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from pedseg.errors import UsageError
-from pedseg.plan import Fold, NetworkSpec, ObjectiveSpec, misfit
+from pedseg.plan import Fold, NetworkSpec, ObjectiveSpec, misfit, unfit_scheme
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts
 from pedseg.plan.machine import bfloat16_unit
@@ -66,7 +66,9 @@ def spacing_rule(exams: Mapping[str, ExamFacts], plane: Plane, window: int) -> D
     return Decision(round(spacing, 4), why)
 
 
-def network_rule(preset: Preset, name: str | None, scheme: str | None) -> Decision[NetworkSpec]:
+def network_rule(
+    preset: Preset, name: str | None, scheme: str | None, *, strategy: str | None = None
+) -> Decision[NetworkSpec]:
     """The preset's network, or the one asked for with the preset's channels."""
     values = preset.network.model_dump()
     why = preset.why["network"]
@@ -77,16 +79,33 @@ def network_rule(preset: Preset, name: str | None, scheme: str | None) -> Decisi
     if scheme and scheme != preset.network.scheme:
         values |= {"scheme": scheme}
         why += f"; scheme {scheme} asked for"
+    if strategy and strategy != preset.network.strategy:
+        values |= {"strategy": strategy, "scheme": scheme or "individual"}
+        why += f"; strategy {strategy} asked for" + ("" if scheme else ", which trains every domain alone")
     return Decision(parse(NetworkSpec, values, "options"), why)
 
 
-def objective_rule(preset: Preset, name: str | None, scheme: str, n_domains: int) -> Decision[ObjectiveSpec]:
+def check_scheme(network: NetworkSpec, domains: Sequence[str]) -> None:
+    """Refuse a scheme or a strategy that the domains do not allow.
+
+    Raises:
+        UsageError: PS-A120.
+    """
+    if unfit := unfit_scheme(network, domains):
+        raise UsageError("PS-A120", unfit)
+
+
+def objective_rule(
+    preset: Preset, name: str | None, scheme: str, n_domains: int, *, strategy: str = "multi"
+) -> Decision[ObjectiveSpec]:
     """The preset's objective or the one asked for, or the nearest that scheme and domains allow."""
     wanted = preset.objective_named(name) if name else preset.objective
-    fault = misfit(wanted.name, scheme, n_domains)
+    fault = misfit(wanted.name, scheme, n_domains, strategy=strategy)
     if fault is None:
         return Decision(wanted, "asked for, with the preset's figures" if name else preset.why["objective"])
     cause = "there is one domain" if n_domains == 1 else f"the scheme is {scheme}"
+    if misfit(wanted.name, scheme, n_domains) is None:
+        cause = f"the strategy is {strategy}"
     change = "is switched off" if fault.nearest == "ce" else f"becomes {fault.nearest}"
     lack = ", nothing to contrast" if wanted.contrasts else ""
     return Decision(preset.objective_named(fault.nearest), f"{wanted.name} {change}: {cause}{lack}")
@@ -94,7 +113,7 @@ def objective_rule(preset: Preset, name: str | None, scheme: str, n_domains: int
 
 def batch_why(share: int, n_domains: int, asked: int, scheme: str) -> str:
     """What the batch becomes: every domain gets an equal share, 2 at least (METHODS, section 4)."""
-    if scheme == "individual":
+    if scheme in ("individual", "transfer"):
         return f"every network is trained alone: {share} slices of its domain a batch"
     return f"{asked} over {n_domains} domains: {share} slices each, so {share * n_domains} in a batch"
 

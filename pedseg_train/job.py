@@ -12,6 +12,7 @@ from pedseg.plan import Fold, Plan, load_plan
 from pedseg.storage.splits import everything
 from pedseg.workspace import Workspace
 from pedseg_train.lock import held
+from pedseg_train.stages import Stage, stages
 
 log = logging.getLogger("pedseg.train")
 
@@ -48,7 +49,7 @@ def pedseg_train(
         options: else the defaults.
 
     Returns:
-        The fold folders.
+        The fold folders; several a fold with scheme `transfer` (see `stages`).
 
     Raises:
         UsageError: PS-A125 no plan, PS-A120 no such fold.
@@ -62,7 +63,8 @@ def pedseg_train(
     chosen = [(name, fold_of(plan, name)) for name in _names(plan, folds)]
     for _, fold in chosen:
         _check_cache(place, plan, fold)
-    return [_train_fold(place, plan, name, fold, options) for name, fold in chosen]
+    steps = [(name, stage) for name, fold in chosen for stage in stages(plan, fold, options.run)]
+    return [_train_fold(place, name, stage, options) for name, stage in steps]
 
 
 def fold_of(plan: Plan, name: str) -> Fold:
@@ -104,10 +106,11 @@ def _check_cache(workspace: Workspace, plan: Plan, fold: Fold) -> None:
         raise InputError("PS-A85", f"{len(missing)} exams are not in the slice cache ({named}): run pedseg_preprocess")
 
 
-def _train_fold(workspace: Workspace, plan: Plan, name: str, fold: Fold, options: TrainOptions) -> Path:
-    from pedseg.bundle import check_fold, make_fold, run_training
+def _train_fold(workspace: Workspace, name: str, stage: Stage, options: TrainOptions) -> Path:
+    from pedseg.bundle import check_fold, make_fold, place_source, run_training
 
-    folder = workspace.fold(plan.name, options.run, name)
+    plan, fold = stage.plan, stage.fold
+    folder = workspace.fold(plan.name, stage.run, name)
     sizes = ", ".join(f"{d} {len(c)}" for d, c in fold.train.items())
     log.info("fold %s: training on %s exams; %s", name, sizes, folder)
     if any(set(fold.validation.get(d, ())) & set(c) for d, c in fold.train.items()):
@@ -116,5 +119,8 @@ def _train_fold(workspace: Workspace, plan: Plan, name: str, fold: Fold, options
         if options.resume:
             check_fold(folder, plan, fold)
         make_fold(folder, plan, name, fold)
+        if stage.pretrained:
+            pretrained = workspace.fold(plan.name, stage.pretrained, name)
+            place_source(folder, pretrained, plan.network.source, resume=options.resume)
         run_training(folder, device=options.device, resume=options.resume)
     return folder

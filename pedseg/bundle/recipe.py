@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import nn
 
 from pedseg.data.batches import EqualBatches, OrderedBatches
 from pedseg.data.dataset import SliceDataset
+from pedseg.domains import Domain
 from pedseg.errors import InputError
-from pedseg.networks import build_network, start_heads
+from pedseg.inference.checkpoint import SOURCE
+from pedseg.networks import IndividualNetworks, build_network, carry_over, start_heads
+from pedseg.networks.state_dicts import read_tensors
 from pedseg.plan import Fold, Plan, cache_digest, load_plan
 from pedseg.plan.files import parse, read_json
 from pedseg.storage.cache import CacheEntry, read_entry
@@ -73,8 +76,13 @@ def fold_entries(recipe: Recipe, part: Literal["train", "validation"]) -> list[l
     ]
 
 
+def predicted_domains(recipe: Recipe) -> list[Domain]:
+    """The domains with the structures that predictions name, in the plan's order."""
+    return [recipe.plan.predicted(name).domain for name in recipe.plan.domain_names]
+
+
 def training_network(recipe: Recipe, dataset: SliceDataset, device: torch.device) -> nn.Module:
-    """The network of all domains with fresh weights drawn from the plan's seed.
+    """The network of all domains with weights drawn from the plan's seed, or begun from those of `models/source.pt`.
 
     Args:
         recipe: the fold to train.
@@ -85,6 +93,8 @@ def training_network(recipe: Recipe, dataset: SliceDataset, device: torch.device
     network = build_network(recipe.plan.network, domains, seed=recipe.plan.schedule.seed).to(device)
     if recipe.plan.schedule.head_bias == "frequency":
         start_heads(network, [dataset.label_frequencies(i, d.n_classes) for i, d in enumerate(domains)])
+    if recipe.plan.network.source:
+        carry_over(cast("IndividualNetworks", network), read_tensors(recipe.root / SOURCE), recipe.plan.network.source)
     layout = torch.channels_last if recipe.plan.schedule.channels_last else torch.contiguous_format
     return network.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 

@@ -2,7 +2,14 @@
 
 from pedseg.networks.autoencoder import MultiDomainAutoencoder, ShapeEncoder
 from pedseg.networks.discriminators import DomainDiscriminators
-from pedseg.networks.domains import MultiDomain, MultiDomainOutput, make_multidomain, select_domain, start_heads
+from pedseg.networks.domains import (
+    IndividualNetworks,
+    MultiDomain,
+    MultiDomainOutput,
+    make_multidomain,
+    select_domain,
+    start_heads,
+)
 from pedseg.networks.embeddings import embed
 from pedseg.networks.factory import (
     NETWORKS,
@@ -12,10 +19,12 @@ from pedseg.networks.factory import (
     build_shape_code_discriminators,
 )
 from pedseg.networks.selected import SelectedNetwork
+from pedseg.networks.transfer import carry_over
 
 __all__ = [
     "NETWORKS",
     "DomainDiscriminators",
+    "IndividualNetworks",
     "MultiDomain",
     "MultiDomainAutoencoder",
     "MultiDomainOutput",
@@ -25,6 +34,7 @@ __all__ = [
     "build_mask_discriminators",
     "build_network",
     "build_shape_code_discriminators",
+    "carry_over",
     "embed",
     "make_multidomain",
     "select_domain",
