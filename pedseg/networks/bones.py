@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from pedseg.networks.autoencoder import Autoencoder
 from pedseg.networks.domains import MultiDomain, MultiDomainOutput, check_sizes, last_pointwise, set_bias
 
 
@@ -30,6 +32,48 @@ class Bones(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, 1 + bones, H, W); or both with a depth behind."""
         return with_background(torch.cat([network(x) for network in self.networks], 1))
+
+
+class BoneAutoencoder(nn.Module):
+    """One auto-encoder a bone, each of a mask of one channel (D, section 3.2.1).
+
+    Args:
+        networks: in the order of the bones.
+    """
+
+    def __init__(self, networks: Iterable[Autoencoder]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, masks: Tensor) -> Tensor:
+        """(B, bones, H, W) -> logits of the same shape."""
+        return torch.cat([network(mask) for network, mask in self._pairs(masks)], 1)
+
+    def encode(self, masks: Tensor) -> Tensor:
+        """(B, bones, H, W) -> codes (bones B, 512, H / 16, W / 16): a mask of one bone has one of its own."""
+        return torch.cat([network.encode(mask) for network, mask in self._pairs(masks)])
+
+    def _pairs(self, masks: Tensor) -> list[tuple[Autoencoder, Tensor]]:
+        networks = cast("Iterable[Autoencoder]", self.networks)
+        return list(zip(networks, masks.split(1, dim=1), strict=True))
+
+
+class BoneDiscriminator(nn.Module):
+    """One discriminator a bone, which sees two channels: the image and the mask of its bone (D, section 3.2.1).
+
+    Args:
+        networks: in the order of the bones.
+    """
+
+    def __init__(self, networks: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1 + bones, H, W), the image first -> scores (B, bones, h, w)."""
+        image, *masks = x.split(1, dim=1)
+        pairs = zip(self.networks, masks, strict=True)
+        return torch.cat([network(torch.cat([image, mask], 1)) for network, mask in pairs], 1)
 
 
 class BoneNetworks(MultiDomain):
