@@ -33,6 +33,10 @@ class Bones(nn.Module):
         """(B, 1, H, W) -> (B, 1 + bones, H, W); or both with a depth behind."""
         return with_background(torch.cat([network(x) for network in self.networks], 1))
 
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """Feature maps of all scales, one bone's network after another."""
+        return [stage for network in self.networks for stage in network.stages(x)]
+
 
 class BoneAutoencoder(nn.Module):
     """One auto-encoder a bone, each of a mask of one channel (D, section 3.2.1).
