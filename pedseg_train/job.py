@@ -118,9 +118,9 @@ def _train_fold(workspace: Workspace, name: str, stage: Stage, options: TrainOpt
     with held(folder):
         if options.resume:
             check_fold(folder, plan, fold)
-        make_fold(folder, plan, name, fold)
         if stage.pretrained:
             pretrained = workspace.fold(plan.name, stage.pretrained, name)
             place_source(folder, pretrained, plan.network.source, resume=options.resume)
+        make_fold(folder, plan, name, fold)
         run_training(folder, device=options.device, resume=options.resume)
     return folder

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from tiny import JOINTS, log_rows, make_exam, make_workspace, weights
+from tiny import JOINTS, copied, log_rows, make_exam, make_workspace, weights
 
 from pedseg.domains import Domain, load_domains
 from pedseg.errors import ModelError
@@ -125,10 +125,17 @@ def test_each_run_predicts_with_its_source(transferred: Path, tmp_path: Path) ->
     assert load_model(runs["main_from_ankle"]).plan.network.source == "ankle"
 
 
-def test_transfer_is_resumed_where_it_stopped_and_not_from_other_weights(transferred: Path) -> None:
-    before = {p: p.read_bytes() for p in transferred.glob("runs/*/*/fold_0/models/model.pt")}
-    assert len(before) == 3
-    trained(transferred, ("ankle", "shoulder"), {}, epochs=2)
+def test_transfer_is_resumed_where_it_stopped_and_not_from_other_weights(transferred: Path, tmp_path: Path) -> None:
+    root = copied(transferred, tmp_path)
+    before = {p: p.read_bytes() for p in root.glob("runs/*/*/fold_0/models/*.pt")}
+    assert len(before) == 3 * 3 + 2
+    trained(root, (), {}, epochs=2)
     assert {p: p.read_bytes() for p in before} == before
-    with pytest.raises(ModelError, match=r"PS-A87: fold_0 began with other weights of ankle"):
-        trained(transferred, ("ankle", "shoulder"), {}, epochs=3)
+    path = run_of(root, "main_from_shoulder") / SOURCE
+    path.write_bytes(before[run_of(root, "main_from_ankle") / SOURCE])
+    with pytest.raises(ModelError, match=r"PS-A87: fold_0 began with other weights of shoulder than main_individual"):
+        trained(root, (), {}, epochs=2)
+    assert (path.parents[1] / "run.json").is_file()  # refused before anything is touched
+    trained(root, (), {}, epochs=2, resume=False)
+    whole = [p for p in before if not p.name.startswith("checkpoint")]  # those know how many seconds it took
+    assert {p: p.read_bytes() for p in whole} == {p: before[p] for p in whole}

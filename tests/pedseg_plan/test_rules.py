@@ -194,7 +194,7 @@ def test_a_strategy_of_bones_trains_every_domain_alone():
 def test_transfer_needs_two_domains():
     chosen = network_rule(DEFAULT, None, "transfer").value
     check_scheme(chosen, ["ankle", "knee"])
-    with pytest.raises(UsageError, match="PS-A120: scheme transfer .* there is one: use individual"):
+    with pytest.raises(UsageError, match=r"PS-A120: scheme transfer .* there is one: use individual"):
         check_scheme(chosen, ["ankle"])
     assert "trained alone" in batch_why(18, 3, 18, "transfer")
 
