@@ -1,6 +1,7 @@
 """Networks: plain torch modules, one a domain or many domains in one."""
 
 from pedseg.networks.autoencoder import MultiDomainAutoencoder, ShapeEncoder
+from pedseg.networks.classes import class_logits
 from pedseg.networks.discriminators import DomainDiscriminators
 from pedseg.networks.domains import (
     IndividualNetworks,
@@ -35,6 +36,7 @@ __all__ = [
     "build_network",
     "build_shape_code_discriminators",
     "carry_over",
+    "class_logits",
     "embed",
     "make_multidomain",
     "select_domain",

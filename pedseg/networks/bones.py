@@ -10,16 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from pedseg.networks.autoencoder import Autoencoder
+from pedseg.networks.classes import with_background
 from pedseg.networks.domains import MultiDomain, MultiDomainOutput, check_sizes, last_pointwise, set_bias
 
 
 class Bones(nn.Module):
     """One network a bone, side by side.
 
-    What comes out are logits of background and bones. Sigmoids that know nothing of each other may call a pixel two
-    bones; given that it is one at most, bone c has the odds p_c / (1 - p_c) against background, so its logit beside
-    a background of 0 is that of its sigmoid. The most probable class is then background where every p < 0.5, else
-    the bone of the highest p (D, section 3.2.1), and the softmax sums to one.
+    What comes out are logits of background and bones (see `with_background`).
 
     Args:
         networks: of one output channel each.
@@ -31,7 +29,11 @@ class Bones(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 1, H, W) -> (B, 1 + bones, H, W); or both with a depth behind."""
-        return with_background(torch.cat([network(x) for network in self.networks], 1))
+        return with_background(self.logits(x))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Of the sigmoids, (B, bones, H, W)."""
+        return torch.cat([network(x) for network in self.networks], 1)
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """Feature maps of all scales, one bone's network after another."""
@@ -98,11 +100,7 @@ class BoneNetworks(MultiDomain):
         """See `MultiDomain`."""
         check_sizes(images, sizes, len(self.names))
         parts = torch.split(images, list(sizes))
-        return MultiDomainOutput(tuple(_logits(own, part) for own, part in zip(self.networks, parts, strict=True)))
-
-    def class_logits(self, logits: Tensor, index: int) -> Tensor:  # noqa: ARG002
-        """See `MultiDomain`."""
-        return with_background(logits)
+        return MultiDomainOutput(tuple(map(_logits, cast("Iterable[Bones]", self.networks), parts)))
 
     def select(self, index: int) -> nn.Module:
         """See `MultiDomain`."""
@@ -121,12 +119,7 @@ class BoneNetworks(MultiDomain):
                 set_bias(last_pointwise(network), torch.tensor([share], dtype=torch.float64).logit())
 
 
-def with_background(logits: Tensor) -> Tensor:
-    """(B, bones, ...) of sigmoids -> (B, 1 + bones, ...) of a softmax: see `Bones`."""
-    return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1)
-
-
 def _logits(bones: Bones, images: Tensor) -> Tensor:
     if not len(images):
         return images.new_empty((0, len(bones.networks), *images.shape[2:]))
-    return torch.cat([network(images) for network in bones.networks], 1)
+    return bones.logits(images)

@@ -81,10 +81,6 @@ class MultiDomain(nn.Module):
     def head(self, index: int) -> nn.Conv2d:
         """The last 1x1 convolution of one domain, itself."""
 
-    def class_logits(self, logits: Tensor, index: int) -> Tensor:  # noqa: ARG002
-        """Logits of the labels of one domain, as `select` gives them, from what `forward` gives of it."""
-        return logits
-
     def start(self, frequencies: Sequence[Sequence[float]]) -> None:
         """See `start_heads`."""
         for index, shares in enumerate(frequencies):

@@ -13,10 +13,11 @@ from pedseg.networks import (
     build_autoencoder,
     build_mask_discriminators,
     build_network,
+    class_logits,
     select_domain,
     start_heads,
 )
-from pedseg.networks.bones import BoneNetworks, with_background
+from pedseg.networks.bones import BoneNetworks
 from pedseg.plan import AutoencoderSpec, NetworkSpec, ObjectiveSpec, output_coding
 
 JOINTS = load_domains(("ankle", "shoulder"))  # 3 and 2 bones
@@ -64,31 +65,12 @@ def test_the_selected_network_gives_the_classes_of_the_domain(strategy: str) -> 
         sizes[k] = 2
         logits = network(_images(2), sizes).logits[k]
         selected = select_domain(network, domain.name)
-        assert torch.equal(selected(_images(2)), network.class_logits(logits, k))
+        coding = output_coding(_spec(strategy), JOINTS)
+        assert torch.equal(selected(_images(2)), class_logits(logits, coding, k))
         assert selected(_images(2)).shape[1] == 1 + WIDTHS[strategy][k]
         volume = _images(2)[..., None].repeat(1, 1, 1, 1, 2)
         assert torch.allclose(selected(volume)[..., 1], selected(_images(2)), atol=1e-6)
         assert torch.allclose(torch.jit.script(selected)(_images(2)), selected(_images(2)), atol=1e-6)
-
-
-def test_background_where_every_p_is_below_a_half_else_the_highest() -> None:
-    """D, section 3.2.1, over random pixels."""
-    logits = 3 * torch.randn((4, 3, 16, 16), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    p = logits.sigmoid()
-    rule = torch.where((p < 0.5).all(1), 0, 1 + p.argmax(1))
-    assert torch.equal(with_background(logits).argmax(1), rule)
-    assert rule.unique().tolist() == [0, 1, 2, 3]
-
-
-def test_classes_are_the_sigmoids_given_that_no_two_bones_overlap() -> None:
-    """p = 3/4 and 1/2: neither 1/8, the first alone 3/8, the second alone 1/8, so 1/5, 3/5 and 1/5."""
-    logits = torch.tensor([3.0, 1.0], dtype=torch.float64).log().reshape(1, 2, 1, 1)
-    assert with_background(logits).softmax(1).flatten().tolist() == pytest.approx([0.2, 0.6, 0.2])
-
-
-def test_of_one_sigmoid_nothing_changes() -> None:
-    logits = _images(2)
-    assert torch.allclose(with_background(logits).softmax(1)[:, 1:], logits.sigmoid(), atol=1e-6)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import nn
 
 from pedseg.domains import load_domains
 from pedseg.losses import Objective
-from pedseg.networks import build_network, select_domain, start_heads
-from pedseg.networks.joint import JointNetwork, OwnClasses
+from pedseg.networks import build_network, class_logits, select_domain, start_heads
+from pedseg.networks.joint import JointNetwork
 from pedseg.plan import NetworkSpec, ObjectiveSpec, output_coding
 
 JOINTS = load_domains(("ankle", "knee", "shoulder"))
@@ -68,35 +66,12 @@ def test_foreign_classes_count_as_background(name: str, k: int) -> None:
     assert torch.allclose(own[:, 0], foreign, atol=1e-6)
 
 
-def test_folding_by_hand() -> None:
-    """Odds 1 : 2 : 3 : 4 of background, a foreign bone and two own ones."""
-    logits = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64).log().reshape(1, 4, 1, 1)
-    own = OwnClasses(2, 2)(logits)
-    assert own.flatten().tolist() == pytest.approx([math.log(3), math.log(3), math.log(4)])
-    assert own.softmax(1).flatten().tolist() == pytest.approx([0.3, 0.3, 0.4])
-    assert OwnClasses(1, 1)(logits).softmax(1).flatten().tolist() == pytest.approx([0.8, 0.2])
-    assert torch.equal(OwnClasses(1, 3)(logits), logits)
-
-
-def test_folding_is_not_fooled_by_the_most_probable_class() -> None:
-    """Three foreign bones of 0.2 each outweigh an own one of 0.3: the pixel is background."""
-    logits = torch.tensor([0.1, 0.3, 0.2, 0.2, 0.2]).log().reshape(1, 5, 1, 1)
-    assert logits.argmax(1).item() == 1
-    assert OwnClasses(1, 1)(logits).argmax(1).item() == 0
-
-
-def test_folding_widens_and_stays_finite() -> None:
-    folded = OwnClasses(1, 1)(torch.full((1, 3, 1, 1), -1e4, dtype=torch.bfloat16))
-    assert folded.dtype == torch.float32
-    assert folded.isfinite().all()
-
-
 @pytest.mark.parametrize("k", range(3))
 def test_class_logits_are_those_of_the_selected_network(k: int) -> None:
     network = _network()
     sizes = [0, 0, 0]
     sizes[k] = 2
-    logits = network.class_logits(network(_images(2), sizes).logits[k], k)
+    logits = class_logits(network(_images(2), sizes).logits[k], CODING, k)
     selected = select_domain(network, JOINTS[k].name)
     assert torch.equal(logits, selected(_images(2)))
     assert torch.equal(selected.stages(_images(2))[-1], network(_images(2), sizes).stages[-1])
