@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pedseg.networks.autoencoder import Autoencoder
 from pedseg.networks.classes import with_background
-from pedseg.networks.domains import MultiDomain, MultiDomainOutput, check_sizes, last_pointwise, set_bias
+from pedseg.networks.domains import MultiDomain, MultiDomainOutput, Staged, check_sizes, last_pointwise, set_bias
 
 
 class Bones(nn.Module):
@@ -37,7 +37,7 @@ class Bones(nn.Module):
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """Feature maps of all scales, one bone's network after another."""
-        return [stage for network in self.networks for stage in network.stages(x)]
+        return [stage for network in cast("Iterable[Staged]", self.networks) for stage in network.stages(x)]
 
 
 class BoneAutoencoder(nn.Module):
@@ -100,7 +100,7 @@ class BoneNetworks(MultiDomain):
         """See `MultiDomain`."""
         check_sizes(images, sizes, len(self.names))
         parts = torch.split(images, list(sizes))
-        return MultiDomainOutput(tuple(map(_logits, cast("Iterable[Bones]", self.networks), parts)))
+        return MultiDomainOutput(tuple(map(_logits, self._own, parts)))
 
     def select(self, index: int) -> nn.Module:
         """See `MultiDomain`."""
@@ -108,15 +108,19 @@ class BoneNetworks(MultiDomain):
 
     def head(self, index: int) -> nn.Conv2d:
         """See `MultiDomain`; of the first bone's network."""
-        return last_pointwise(self.networks[index].networks[0])
+        return last_pointwise(self._own[index].networks[0])
 
     def start(self, frequencies: Sequence[Sequence[float]]) -> None:
         """See `MultiDomain`."""
-        for own, shares in zip(self.networks, frequencies, strict=True):
+        for own, shares in zip(self._own, frequencies, strict=True):
             bones = list(own.networks)
             wanted = shares[1:] if len(bones) == len(shares) - 1 else [1 - shares[0]]
             for network, share in zip(bones, wanted, strict=True):
                 set_bias(last_pointwise(network), torch.tensor([share], dtype=torch.float64).logit())
+
+    @property
+    def _own(self) -> list[Bones]:
+        return list(cast("Iterable[Bones]", self.networks))
 
 
 def _logits(bones: Bones, images: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def carry_over(network: IndividualNetworks, weights: Mapping[str, Any], source: 
     if faults := mismatch(weights, home.state_dict()):
         raise ModelError("PS-A102", f"weights of the network of {source} are needed, got {told(faults)}: start over")
     for target in network.networks:
-        own = set() if target is home else _own_keys(target)
+        own: set[str] = set() if target is home else _own_keys(target)
         with torch.no_grad():
             for key, value in target.state_dict().items():
                 if key not in own:
@@ -42,7 +42,7 @@ def carry_over(network: IndividualNetworks, weights: Mapping[str, Any], source: 
 def _own_keys(network: nn.Module) -> set[str]:
     """State of the head and of the norms' statistics."""
     head = last_pointwise(network)
-    keys = set()
+    keys: set[str] = set()
     for name, module in network.named_modules():
         if module is head:
             keys |= {f"{name}.{key}" for key in module.state_dict()}
