@@ -1,4 +1,4 @@
-"""Names a person may give, listed once: of networks, decoders, schemes, objectives and presets.
+"""Names a person may give, listed once: of networks, decoders, schemes, bone strategies, objectives and presets.
 
 Commands offer them, plans accept them. Nothing slow is imported here, for `--help` shows them.
 """
@@ -10,7 +10,8 @@ from typing import Literal
 
 NetworkName = Literal["unet", "att_unet", "inception_unet", "dense_unet", "efficient_unet", "res_unet", "vgg_unet"]
 DecoderName = Literal["upsample", "transposed"]
-Scheme = Literal["dsl", "individual"]
+Scheme = Literal["dsl", "shared", "individual", "transfer"]
+Strategy = Literal["multi", "individual", "global"]
 ObjectiveName = Literal["ce", "ssc", "msc", "mjap", "ssc+mjap", "msc+mjap", "shape", "adv", "shape+adv", "spar"]
 
 

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import get_args
 
 from pedseg.cli import make_parser, positive, run
-from pedseg.names import NetworkName, ObjectiveName, Scheme, preset_names
+from pedseg.names import NetworkName, ObjectiveName, Scheme, Strategy, preset_names
 from pedseg_plan import PlanOptions, pedseg_plan
 
 
@@ -16,7 +16,11 @@ def parser() -> argparse.ArgumentParser:
     """Flags of the command; what is not given is left to the preset or to a rule."""
     flags = make_parser("pedseg_plan", "Check the exams, measure them, decide how to train, and say why.")
     flags.add_argument(
-        "-d", "--domains", nargs="+", required=True, metavar="DOMAIN",
+        "-d",
+        "--domains",
+        nargs="+",
+        required=True,
+        metavar="DOMAIN",
         help="ankle, knee, shoulder, a domain of your own (raw/<name>/domain.yaml), or NAME=FOLDER with its exams",
     )
     flags.add_argument("-p", "--plan", dest="name", default="default", metavar="NAME", help="name of the plan")
@@ -27,10 +31,14 @@ def parser() -> argparse.ArgumentParser:
     wishes.add_argument("--preset", metavar="NAME", help=f"figures to start from: {', '.join(preset_names())}")
     wishes.add_argument("--network", choices=get_args(NetworkName), help="with the preset's figures for it")
     wishes.add_argument(
-        "--encoder-weights", metavar="imagenet|none|FILE",
+        "--encoder-weights",
+        metavar="imagenet|none|FILE",
         help="what an encoder that was trained on ImageNet starts from; training fetches imagenet once",
     )
-    wishes.add_argument("--scheme", choices=get_args(Scheme), help="one network for all domains, or one each")
+    wishes.add_argument("--scheme", choices=get_args(Scheme), help="what domains share")
+    wishes.add_argument(
+        "--strategy", choices=get_args(Strategy), help="of the bones: one softmax, one network each, one for all"
+    )
     wishes.add_argument("--objective", choices=get_args(ObjectiveName), help="terms of the loss beside cross-entropy")
     wishes.add_argument("--epochs", type=positive, metavar="N", help="passes over the largest domain")
     wishes.add_argument("--batch", type=positive, metavar="N", help="slices a batch, shared equally by the domains")

@@ -27,10 +27,11 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
     window = options.window or preset.window
     exams = {s.domain.name: facts.domains[s.domain.name].exams for s in sources}
     parts = tuple(_domain_plan(s, exams[s.domain.name], preset, window) for s in sources)
-    network = rules.network_rule(preset, options.network, options.scheme)
+    network = rules.network_rule(preset, options.network, options.scheme, strategy=options.strategy)
+    rules.check_scheme(network.value, list(exams))
     encoder = rules.encoder_rule(network.value, options.encoder_weights)
-    scheme = network.value.scheme
-    objective = rules.objective_rule(preset, options.objective, scheme, len(parts))
+    scheme, strategy = network.value.scheme, network.value.strategy
+    objective = rules.objective_rule(preset, options.objective, scheme, len(parts), strategy=strategy)
     precision = rules.precision_rule(options.precision or preset.precision, processor_flags())
     folds = rules.folds_rule({part.domain.name: part.cases for part in parts}, options.folds)
     decisions = {
@@ -108,7 +109,7 @@ def _asked_or(asked: int | None, why: str) -> str:
 
 def _training_memory(plan: Plan) -> str:
     part, slices = plan.domains[0], plan.share * len(plan.domains)
-    networks = len(plan.domains) if plan.network.scheme == "individual" else 1
+    networks = len(plan.domains) if plan.network.apart else 1
     need = training_gib(plan.network, part.window, slices, plan.schedule.precision, networks=networks)
     kept = f"{slices} slices of {part.window} x {part.window} with all their feature maps, and Adam"
     return f"about {need:.1f} GiB: {kept}"

@@ -47,12 +47,12 @@ def _values(plan: Plan) -> dict[str, str]:
     flips = {"both": ", flips", "left_right": ", left-right flips", "none": ""}[change.flips]
     cleaned = f"cleaned on {plan.prediction.postprocess_grid}" if plan.prediction.postprocess else "as predicted"
     return {
-        "network": f"{plan.network.name}, {plan.network.scheme}",
+        "network": ", ".join(_network(plan)),
         "encoder_weights": _encoder(plan),
         "objective": f"{plan.objective.name}{weight}{dice}",
         "augmentation": f"{change.rotation_deg:g} deg, shift {change.shift_fraction:.0%}{scale}{flips}",
         "epochs": str(schedule.epochs),
-        "batch": str(plan.share * (1 if plan.network.scheme == "individual" else len(plan.domains))),
+        "batch": str(plan.share * (1 if plan.network.apart else len(plan.domains))),
         "learning_rate": f"{schedule.learning_rate:g}",
         "decay": schedule.decay,
         "head_bias": schedule.head_bias,
@@ -66,3 +66,10 @@ def _values(plan: Plan) -> dict[str, str]:
 def _encoder(plan: Plan) -> str:
     weights = plan.encoder_weights
     return f"{Path(weights.source).name}, {weights.sha256[:8]}" if weights.is_file else weights.source
+
+
+def _network(plan: Plan) -> list[str]:
+    """Its name and how it is shared; of bones told apart otherwise than by one softmax, how."""
+    spec = plan.network
+    strategy = [] if spec.strategy == "multi" else [f"bones {spec.strategy}"]
+    return [spec.name, spec.scheme, *strategy]

@@ -15,6 +15,7 @@ class PlanOptions:
         network: one of `pedseg.names.NetworkName`.
         encoder_weights: `imagenet`, `none`, or a file with weights of the network's encoder.
         scheme: one of `pedseg.names.Scheme`.
+        strategy: of the bones, one of `pedseg.names.Strategy`.
         objective: one of `pedseg.names.ObjectiveName`.
         epochs: of training.
         batch: slices in a batch, over all domains.
@@ -33,6 +34,7 @@ class PlanOptions:
     network: str | None = None
     encoder_weights: str | None = None
     scheme: str | None = None
+    strategy: str | None = None
     objective: str | None = None
     epochs: int | None = None
     batch: int | None = None

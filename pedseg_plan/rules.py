@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from pedseg.errors import UsageError
-from pedseg.plan import EncoderWeights, Fold, NetworkSpec, ObjectiveSpec, misfit
+from pedseg.plan import EncoderWeights, Fold, NetworkSpec, ObjectiveSpec, misfit, unfit_scheme
 from pedseg.plan.encoder import IMAGENET, NONE, encoder_weights
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts
@@ -67,14 +67,19 @@ def spacing_rule(exams: Mapping[str, ExamFacts], plane: Plane, window: int) -> D
     return Decision(round(spacing, 4), why)
 
 
-def network_rule(preset: Preset, name: str | None, scheme: str | None) -> Decision[NetworkSpec]:
+def network_rule(
+    preset: Preset, name: str | None, scheme: str | None, *, strategy: str | None = None
+) -> Decision[NetworkSpec]:
     """The preset's network, or the one asked for; with the preset's channels where it can have them."""
     chosen = preset.for_network(name)
-    why = chosen.why["network"]
-    if scheme is None or scheme == chosen.network.scheme:
-        return Decision(chosen.network, why)
-    values = {**chosen.network.model_dump(), "scheme": scheme}
-    return Decision(parse(NetworkSpec, values, "options"), f"{why}; scheme {scheme} asked for")
+    values, why = chosen.network.model_dump(), chosen.why["network"]
+    if scheme and scheme != chosen.network.scheme:
+        values |= {"scheme": scheme}
+        why += f"; scheme {scheme} asked for"
+    if strategy and strategy != chosen.network.strategy:
+        values |= {"strategy": strategy, "scheme": scheme or "individual"}
+        why += f"; strategy {strategy} asked for" + ("" if scheme else ", which trains every domain alone")
+    return Decision(parse(NetworkSpec, values, "options"), why)
 
 
 def encoder_rule(network: NetworkSpec, wanted: str | None) -> Decision[EncoderWeights]:
@@ -92,13 +97,27 @@ def encoder_rule(network: NetworkSpec, wanted: str | None) -> Decision[EncoderWe
     return Decision(EncoderWeights(source=IMAGENET), why)
 
 
-def objective_rule(preset: Preset, name: str | None, scheme: str, n_domains: int) -> Decision[ObjectiveSpec]:
+def check_scheme(network: NetworkSpec, domains: Sequence[str]) -> None:
+    """Refuse a scheme or a strategy that the domains do not allow.
+
+    Raises:
+        UsageError: PS-A120.
+    """
+    if unfit := unfit_scheme(network, domains):
+        raise UsageError("PS-A120", unfit)
+
+
+def objective_rule(
+    preset: Preset, name: str | None, scheme: str, n_domains: int, *, strategy: str = "multi"
+) -> Decision[ObjectiveSpec]:
     """The preset's objective or the one asked for, or the nearest that scheme and domains allow."""
     wanted = preset.objective_named(name) if name else preset.objective
-    fault = misfit(wanted.name, scheme, n_domains)
+    fault = misfit(wanted.name, scheme, n_domains, strategy=strategy)
     if fault is None:
         return Decision(wanted, "asked for, with the preset's figures" if name else preset.why["objective"])
     cause = "there is one domain" if n_domains == 1 else f"the scheme is {scheme}"
+    if misfit(wanted.name, scheme, n_domains) is None:
+        cause = f"the strategy is {strategy}"
     change = "is switched off" if fault.nearest == "ce" else f"becomes {fault.nearest}"
     lack = ", nothing to contrast" if wanted.contrasts else ""
     return Decision(preset.objective_named(fault.nearest), f"{wanted.name} {change}: {cause}{lack}")
@@ -106,7 +125,7 @@ def objective_rule(preset: Preset, name: str | None, scheme: str, n_domains: int
 
 def batch_why(share: int, n_domains: int, asked: int, scheme: str) -> str:
     """What the batch becomes: every domain gets an equal share, 2 at least (METHODS, section 4)."""
-    if scheme == "individual":
+    if scheme in ("individual", "transfer"):
         return f"every network is trained alone: {share} slices of its domain a batch"
     return f"{asked} over {n_domains} domains: {share} slices each, so {share * n_domains} in a batch"
 

@@ -15,6 +15,7 @@ from pedseg.plan.files import parse
 from pedseg.storage.splits import everything
 from pedseg.workspace import Workspace
 from pedseg_train.lock import held
+from pedseg_train.stages import Stage, stages
 
 log = logging.getLogger("pedseg.train")
 
@@ -53,7 +54,7 @@ def pedseg_train(
         options: else the defaults.
 
     Returns:
-        The fold folders.
+        The fold folders; several a fold with scheme `transfer` (see `stages`).
 
     Raises:
         UsageError: PS-A125 no plan, PS-A120 no such fold.
@@ -67,7 +68,8 @@ def pedseg_train(
     chosen = [(name, fold_of(plan, name)) for name in _names(plan, folds)]
     for _, fold in chosen:
         _check_cache(place, plan, fold)
-    return [_train_fold(place, plan, name, fold, options) for name, fold in chosen]
+    steps = [(name, stage) for name, fold in chosen for stage in stages(plan, fold, options.run)]
+    return [_train_fold(place, name, stage, options) for name, stage in steps]
 
 
 def fold_of(plan: Plan, name: str) -> Fold:
@@ -110,10 +112,11 @@ def _check_cache(workspace: Workspace, plan: Plan, fold: Fold) -> None:
         raise InputError("PS-A85", f"{len(missing)} exams are not in the slice cache ({named}): run pedseg_preprocess")
 
 
-def _train_fold(workspace: Workspace, plan: Plan, name: str, fold: Fold, options: TrainOptions) -> Path:
-    from pedseg.bundle import check_fold, make_fold, run_training
+def _train_fold(workspace: Workspace, name: str, stage: Stage, options: TrainOptions) -> Path:
+    from pedseg.bundle import check_fold, make_fold, place_source, run_training
 
-    folder = workspace.fold(plan.name, options.run, name)
+    plan, fold = stage.plan, stage.fold
+    folder = workspace.fold(plan.name, stage.run, name)
     sizes = ", ".join(f"{d} {len(c)}" for d, c in fold.train.items())
     log.info("fold %s: training on %s exams; %s", name, sizes, folder)
     if any(set(fold.validation.get(d, ())) & set(c) for d, c in fold.train.items()):
@@ -121,6 +124,9 @@ def _train_fold(workspace: Workspace, plan: Plan, name: str, fold: Fold, options
     with held(folder):
         if options.resume:
             check_fold(folder, plan, fold)
+        if stage.pretrained:
+            pretrained = workspace.fold(plan.name, stage.pretrained, name)
+            place_source(folder, pretrained, plan.network.source, resume=options.resume)
         make_fold(folder, plan, name, fold)
         run_training(folder, device=options.device, resume=options.resume)
     return folder

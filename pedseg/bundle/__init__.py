@@ -20,6 +20,7 @@ from pedseg.bundle.recipe import (
     Recipe,
     fold_entries,
     load_recipe,
+    predicted_domains,
     training_batches,
     training_network,
     validation_batches,
@@ -33,6 +34,7 @@ from pedseg.bundle.training import (
     run_training,
     training_objective,
 )
+from pedseg.bundle.transfer import place_source
 
 __all__ = [
     "Checkpoints",
@@ -60,6 +62,8 @@ __all__ = [
     "fold_model",
     "load_recipe",
     "make_fold",
+    "place_source",
+    "predicted_domains",
     "prepare_process",
     "resume",
     "run_to_the_end",

@@ -18,7 +18,7 @@ from pedseg.bundle.checkpoints import GENERATIONS
 from pedseg.bundle.recipe import Recipe
 from pedseg.domains import Domain
 from pedseg.errors import ModelError, TrainingError
-from pedseg.inference.checkpoint import MANIFEST, WEIGHTS
+from pedseg.inference.checkpoint import MANIFEST, SOURCE, WEIGHTS
 from pedseg.plan import Fold, Plan, embed_plan, load_plan
 from pedseg.plan.files import read_json
 from pedseg.workspace import file_digest, write_json
@@ -26,7 +26,7 @@ from pedseg.workspace import file_digest, write_json
 TEMPLATE = "multi_joint"
 SHOWN = 5
 """Differences named before the rest is left out."""
-SEALED = ("LICENSE", "configs/*", "docs/*", WEIGHTS.as_posix(), "log.csv", "progress.png")
+SEALED = ("LICENSE", "configs/*", "docs/*", WEIGHTS.as_posix(), SOURCE.as_posix(), "log.csv", "progress.png")
 
 
 def bundle_template() -> Path:
@@ -88,7 +88,7 @@ def bundle_metadata(template: Path, plan: Plan) -> dict[str, Any]:
     import monai
 
     metadata: dict[str, Any] = json.loads((template / "configs" / "metadata.json").read_text("utf-8"))
-    formats = {f"{part.domain.name}_data_format": data_format(part.domain) for part in plan.domains}
+    formats = {f"{name}_data_format": data_format(plan.predicted(name).domain) for name in plan.domain_names}
     packages = {name: version(name) for name in metadata["required_packages_version"]}
     versions = {
         "monai_version": monai.__version__,

@@ -132,7 +132,7 @@ class WritePrediction(Transform):
 
     def __init__(self, model: Model, domain: str, output_dir: str, *, exams: int, overwrite: bool = False) -> None:
         self.model = model
-        self.part = model.plan.domain_plan(domain)
+        self.part = model.plan.predicted(domain)
         self.folder, self.exams, self.overwrite = Path(output_dir), exams, overwrite
 
     def __call__(self, data: Mapping[str, Any]) -> Item:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import nn
 
 from pedseg.data.batches import EqualBatches, OrderedBatches
 from pedseg.data.dataset import SliceDataset
+from pedseg.domains import Domain
 from pedseg.errors import InputError
-from pedseg.networks import build_network, start_heads
+from pedseg.inference.checkpoint import SOURCE
+from pedseg.networks import IndividualNetworks, build_network, carry_over, start_heads
+from pedseg.networks.state_dicts import read_tensors
 from pedseg.networks.weights import planned_source
 from pedseg.plan import Fold, Plan, cache_digest, load_plan
 from pedseg.plan.encoder import NONE
@@ -82,10 +85,15 @@ def fold_entries(recipe: Recipe, part: Literal["train", "validation"]) -> list[l
     ]
 
 
-def training_network(
-    recipe: Recipe, dataset: SliceDataset, device: torch.device, *, resume: bool = False
-) -> nn.Module:
+def predicted_domains(recipe: Recipe) -> list[Domain]:
+    """The domains with the structures that predictions name, in the plan's order."""
+    return [recipe.plan.predicted(name).domain for name in recipe.plan.domain_names]
+
+
+def training_network(recipe: Recipe, dataset: SliceDataset, device: torch.device, *, resume: bool = False) -> nn.Module:
     """The network of all domains with fresh weights: drawn from the plan's seed, the encoder's as the plan says.
+
+    Of the scheme `transfer` they begin as those of `models/source.pt`.
 
     Args:
         recipe: the fold to train.
@@ -104,14 +112,16 @@ def training_network(
     network = build_network(recipe.plan.network, domains, seed=seed, encoder_weights=source).to(device)
     if recipe.plan.schedule.head_bias == "frequency":
         start_heads(network, [dataset.label_frequencies(i, d.n_classes) for i, d in enumerate(domains)])
+    if recipe.plan.network.source:
+        carry_over(cast("IndividualNetworks", network), read_tensors(recipe.root / SOURCE), recipe.plan.network.source)
     layout = torch.channels_last if recipe.plan.schedule.channels_last else torch.contiguous_format
     return network.to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
 def training_batches(recipe: Recipe, dataset: SliceDataset) -> EqualBatches:
     """Batches with an equal share of each domain."""
-    shared = recipe.plan.network.scheme != "individual"
-    return EqualBatches(dataset, recipe.plan.share, seed=recipe.plan.schedule.seed, reuse=shared)
+    together = not recipe.plan.network.apart
+    return EqualBatches(dataset, recipe.plan.share, seed=recipe.plan.schedule.seed, reuse=together)
 
 
 def validation_batches(dataset: SliceDataset) -> OrderedBatches:

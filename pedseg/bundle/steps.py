@@ -14,6 +14,7 @@ from pedseg.data.dataset import Batch, SliceRef
 from pedseg.errors import TrainingError
 from pedseg.inference.device import arithmetic
 from pedseg.losses import majority
+from pedseg.networks import class_logits
 from pedseg.plan import DomainPlan
 from pedseg.volumes.slice_grid import left_right_axis_of
 
@@ -82,6 +83,8 @@ class ValidateStep:
 
     def __init__(self, recipe: Recipe) -> None:
         self.dtype = arithmetic(recipe.plan.schedule.precision)
+        self.coding = recipe.plan.coding
+        self.union = recipe.plan.network.strategy == "global"
 
     def __call__(self, engine: Engine, item: tuple[Batch, SliceRef]) -> Scored:
         """Labels, the reference, and where the first slice is."""
@@ -93,9 +96,11 @@ class ValidateStep:
             torch.inference_mode(),
             torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32),
         ):
-            logits = evaluator.network(batch.images, batch.sizes).logits[place.domain]
+            output = evaluator.network(batch.images, batch.sizes).logits[place.domain]
+        logits = class_logits(output, self.coding, place.domain)
+        labels = batch.labels.clamp(max=1) if self.union else batch.labels
         size = (logits.shape[2], logits.shape[3])
-        return logits.argmax(1), majority(batch.labels, logits.shape[1], size), place
+        return logits.argmax(1), majority(labels, logits.shape[1], size), place
 
 
 def _mirror(part: DomainPlan) -> Mirror:

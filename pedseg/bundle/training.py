@@ -71,7 +71,7 @@ class ProgressBar:
 
 def training_objective(recipe: Recipe) -> Objective:
     """The plan's loss."""
-    return Objective(recipe.plan.objective, len(recipe.plan.domains))
+    return Objective(recipe.plan.objective, len(recipe.plan.domains), coding=recipe.plan.coding)
 
 
 def prepare_process(recipe: Recipe) -> None:

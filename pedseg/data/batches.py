@@ -20,7 +20,8 @@ class EqualBatches:
         dataset: slices of all domains.
         share: slices of each domain in a batch.
         seed: start of the shuffles.
-        reuse: False ends each domain after its own slices (networks that share nothing).
+        reuse: False ends each domain after its own slices (networks that share nothing). A domain without slices has no
+            part in any batch.
     """
 
     def __init__(self, dataset: SliceDataset, share: int, *, seed: int, reuse: bool = True) -> None:
@@ -41,6 +42,8 @@ class EqualBatches:
 
     def _order(self, domain: int) -> list[SliceRef]:
         refs = self.dataset.refs[domain]
+        if not refs:
+            return []
         steps = len(self) if self.reuse else ceil(len(refs) / self.share)
         wanted = steps * self.share
         draw = np.random.default_rng([self.seed, self.epoch, domain])

@@ -78,6 +78,12 @@ class Domain(BaseModel):
         return {i: s.source_value or (i,) for i, s in enumerate(self.structures, start=1)}
 
     @property
+    def union(self) -> Domain:
+        """The same domain with one structure, `all`, in place of its own (D eq. 18)."""
+        whole = Structure(name="all", title="all structures", color=self.structures[0].color)
+        return self.model_copy(update={"structures": (whole,), "mirror_pairs": ()})
+
+    @property
     def mirrored_labels(self) -> tuple[int, ...]:
         """For each label 0..n, the label it becomes when left and right change places."""
         swapped = list(range(self.n_classes))

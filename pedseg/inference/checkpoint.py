@@ -17,6 +17,7 @@ from pedseg.plan import Plan, load_plan
 from pedseg.workspace import file_digest
 
 WEIGHTS = Path("models/model.pt")
+SOURCE = Path("models/source.pt")
 PLAN = Path("configs/plan.json")
 MANIFEST = Path("run.json")
 

@@ -22,7 +22,7 @@ from pedseg.inference.device import arithmetic
 from pedseg.plan import DomainPlan, Plan
 from pedseg.storage.prepare import Prepared, prepare
 from pedseg.volumes import Volume
-from pedseg.volumes.postprocess import postprocess
+from pedseg.volumes.postprocess import Box, postprocess
 from pedseg.volumes.slices import from_windows, stack_to_windows, windows_to_onehot
 
 BATCH = 8
@@ -75,12 +75,12 @@ def predict_volume(
         probabilities = list(predict_windows(networks, prepared.windows(), model.plan, place, mirror=mirror))
     with clock.stage("restore"):
         labels = restore(prepared, probabilities, model.plan, domain)
-    return describe(volume, prepared, labels, model.plan.domain_plan(domain), seconds=clock.seconds)
+    return describe(volume, prepared, labels, model.plan.predicted(domain), seconds=clock.seconds)
 
 
 def mirror_of(prepared: Prepared, plan: Plan, domain: str) -> Mirror | None:
     """What the mirror image of an exam's slices means, where the plan asks for it and training has seen such."""
-    part = plan.domain_plan(domain)
+    part = plan.predicted(domain)
     axis = prepared.grid.left_right_axis
     if not plan.prediction.mirror or axis is None or prepared.grid.plane != part.plane:
         return None
@@ -117,13 +117,14 @@ def restore(
     prepared: Prepared, probabilities: Iterable[NDArray[np.float16]], plan: Plan, domain: str
 ) -> NDArray[np.uint8]:
     """Probabilities of slices -> labels on the exam's grid, post-processed (METHODS, section 7)."""
-    n_classes = plan.domain_plan(domain).domain.n_classes
+    n_classes = plan.predicted(domain).domain.n_classes
+    pieces = _pieces(plan, domain)
     if plan.prediction.postprocess and plan.prediction.postprocess_grid == "slices":
-        return _processed_on_slices(prepared, probabilities, n_classes)
+        return _processed_on_slices(prepared, probabilities, n_classes, pieces)
     restored = from_windows(probabilities, prepared.grid)
     if not plan.prediction.postprocess:
         return restored.labels
-    return postprocess(restored.labels, n_classes, restored.probability)
+    return postprocess(restored.labels, n_classes, restored.probability, pieces=pieces)
 
 
 def describe(
@@ -132,6 +133,11 @@ def describe(
     """Labels with everything a reader should know about them."""
     notices = (*volume.notices, *prepared.notices, *_spacing_notice(prepared, part.spacing_mm))
     return Prediction(volume.with_array(labels), part.domain, (*notices, *_findings(labels, part.domain)), seconds)
+
+
+def _pieces(plan: Plan, domain: str) -> int:
+    """Connected components a label keeps: one, or as many as the union of all bones has bones (D, section 3.3)."""
+    return len(plan.domain_plan(domain).domain.structures) if plan.network.strategy == "global" else 1
 
 
 def _findings(labels: NDArray[np.uint8], domain: Domain) -> tuple[Notice, ...]:
@@ -158,12 +164,16 @@ class Stopwatch:
 
 
 def _processed_on_slices(
-    prepared: Prepared, probabilities: Iterable[NDArray[np.float16]], n_classes: int
+    prepared: Prepared, probabilities: Iterable[NDArray[np.float16]], n_classes: int, pieces: int
 ) -> NDArray[np.uint8]:
     """Post-process the stack of slices, as the papers did, then bring its labels back."""
     stack = from_windows(probabilities, prepared.grid).stack
     labels = stack.argmax(1).astype(np.uint8)
-    labels = postprocess(labels, n_classes, lambda label, box: stack[:, label][box].astype(np.float32))
+
+    def ask(label: int, box: Box) -> NDArray[np.float32]:
+        return stack[:, label][box].astype(np.float32)
+
+    labels = postprocess(labels, n_classes, ask, pieces=pieces)
     windows = stack_to_windows(labels, prepared.grid)
     return from_windows(windows_to_onehot(windows, n_classes), prepared.grid).labels
 

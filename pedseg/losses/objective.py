@@ -12,11 +12,11 @@ from torch import Tensor
 from pedseg.errors import UsageError
 from pedseg.losses.adversarial import Discriminator, conditioned, discrimination, plausibility, weights_fixed
 from pedseg.losses.contrastive import multi_scale_contrastive, single_scale_contrastive
-from pedseg.losses.coverage import coverage
-from pedseg.losses.cross_entropy import cross_entropy
+from pedseg.losses.cross_entropy import binary_cross_entropy, cross_entropy
 from pedseg.losses.overlap import soft_dice
 from pedseg.losses.shape_prior import MaskEncoder, shape_prior
-from pedseg.plan import ObjectiveSpec
+from pedseg.losses.targets import probabilities_of, targets_of
+from pedseg.plan import Coding, ObjectiveSpec, plain_coding
 
 
 class Output(Protocol):
@@ -44,6 +44,7 @@ class Objective:
         n_domains: K; contrastive terms need two at least.
         encoder: F, frozen; of objectives with `mjap`, `shape` or `spar`.
         discriminator: D, trained in turn by `discriminator_loss`; of objectives with `adv` or `spar`.
+        coding: what the channels of the output stand for; None is a channel a label.
 
     Raises:
         UsageError: PS-A120 a contrastive term for one domain, or a part that a term needs is missing.
@@ -53,6 +54,7 @@ class Objective:
     n_domains: int
     encoder: MaskEncoder | None = None
     discriminator: Discriminator | None = None
+    coding: Coding | None = None
 
     def __post_init__(self) -> None:
         objective = f"objective {self.spec.name}"
@@ -77,11 +79,12 @@ class Objective:
         Returns:
             The total to minimise, and its terms by name before weighing (`ce`, `soft_dice`, then those of the name).
         """
-        targets = _targets(output.logits, labels, sizes)
-        terms = {"ce": cross_entropy(output.logits, targets)}
+        sigmoid = self._coding(output).activation == "sigmoid"
+        targets = self._targets(output, labels, sizes)
+        terms = {"ce": (binary_cross_entropy if sigmoid else cross_entropy)(output.logits, targets)}
         total = terms["ce"]
         if self.spec.dice_weight:
-            terms["soft_dice"] = soft_dice(output.logits, targets)
+            terms["soft_dice"] = soft_dice(output.logits, targets, sigmoid=sigmoid)
             total = total + self.spec.dice_weight * terms["soft_dice"]
         added = self._contrastive(output, sizes) | self._of_masks(output, targets, images)
         for name, weight in self.spec.weights.items():
@@ -95,8 +98,8 @@ class Objective:
         """Loss of the discriminator on the same batch, as `__call__` takes it; no gradient reaches the network."""
         if self.discriminator is None:
             raise ValueError(f"objective {self.spec.name} has no discriminator to train: use adv, shape+adv or spar")
-        real = _targets(output.logits, labels, sizes)
-        fake = [p.detach() for p in _probabilities(output.logits)]
+        real = self._targets(output, labels, sizes)
+        fake = [p.detach() for p in probabilities_of(output.logits, self._coding(output))]
         return discrimination(self._scores(real, images), self._scores(fake, images))
 
     def _contrastive(self, output: Output, sizes: Sequence[int]) -> dict[str, Tensor]:
@@ -111,7 +114,7 @@ class Objective:
     def _of_masks(self, output: Output, targets: Sequence[Tensor], images: Tensor | None) -> dict[str, Tensor]:
         """Terms that look at probabilities: at most one that measures them and one that judges them."""
         names = self.spec.weights.keys() - {"ssc", "msc"}
-        predicted = _probabilities(output.logits) if names else []
+        predicted = probabilities_of(output.logits, self._coding(output)) if names else []
         values: dict[str, Tensor] = {}
         for name in names & {"mjap", "shape"}:
             values[name] = shape_prior(predicted, targets, self._encode, reduction=self.spec.prior_reduction)
@@ -128,6 +131,13 @@ class Objective:
             raise ValueError(f"objective {self.spec.name} shows images to its discriminator, got none: pass them on")
         return self._judge(conditioned(masks, images))
 
+    def _targets(self, output: Output, labels: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+        height, width = output.logits[0].shape[2:]
+        return targets_of(labels, sizes, self._coding(output), size=(height, width))
+
+    def _coding(self, output: Output) -> Coding:
+        return self.coding or plain_coding([logits.shape[1] for logits in output.logits])
+
     @property
     def _encode(self) -> MaskEncoder:
         return cast("MaskEncoder", self.encoder)  # there since birth
@@ -135,15 +145,6 @@ class Objective:
     @property
     def _judge(self) -> Discriminator:
         return cast("Discriminator", self.discriminator)  # there since birth
-
-
-def _targets(logits: Sequence[Tensor], labels: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-    parts = torch.split(labels, list(sizes))
-    return [coverage(y, x.shape[1], (x.shape[2], x.shape[3])) for x, y in zip(logits, parts, strict=True)]
-
-
-def _probabilities(logits: Sequence[Tensor]) -> list[Tensor]:
-    return [(x if x.dtype == torch.float64 else x.float()).softmax(1) for x in logits]
 
 
 def _domain_of_each(sizes: Sequence[int], device: torch.device) -> Tensor:

@@ -1,8 +1,16 @@
 """Networks: plain torch modules, one a domain or many domains in one."""
 
 from pedseg.networks.autoencoder import MultiDomainAutoencoder, ShapeEncoder
+from pedseg.networks.classes import class_logits
 from pedseg.networks.discriminators import DomainDiscriminators
-from pedseg.networks.domains import MultiDomain, MultiDomainOutput, make_multidomain, select_domain, start_heads
+from pedseg.networks.domains import (
+    IndividualNetworks,
+    MultiDomain,
+    MultiDomainOutput,
+    make_multidomain,
+    select_domain,
+    start_heads,
+)
 from pedseg.networks.embeddings import embed
 from pedseg.networks.factory import (
     NETWORKS,
@@ -12,10 +20,12 @@ from pedseg.networks.factory import (
     build_shape_code_discriminators,
 )
 from pedseg.networks.selected import SelectedNetwork
+from pedseg.networks.transfer import carry_over
 
 __all__ = [
     "NETWORKS",
     "DomainDiscriminators",
+    "IndividualNetworks",
     "MultiDomain",
     "MultiDomainAutoencoder",
     "MultiDomainOutput",
@@ -25,6 +35,8 @@ __all__ = [
     "build_mask_discriminators",
     "build_network",
     "build_shape_code_discriminators",
+    "carry_over",
+    "class_logits",
     "embed",
     "make_multidomain",
     "select_domain",

@@ -141,7 +141,7 @@ class SharedAutoencoder(MultiDomainAutoencoder):
 class IndividualAutoencoders(MultiDomainAutoencoder):
     """One auto-encoder a domain, nothing shared: scheme `individual` (C, D)."""
 
-    def __init__(self, networks: Iterable[Autoencoder], names: Sequence[str]) -> None:
+    def __init__(self, networks: Iterable[nn.Module], names: Sequence[str]) -> None:
         super().__init__(names)
         self.networks = nn.ModuleList(networks)
 

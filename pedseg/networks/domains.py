@@ -81,6 +81,11 @@ class MultiDomain(nn.Module):
     def head(self, index: int) -> nn.Conv2d:
         """The last 1x1 convolution of one domain, itself."""
 
+    def start(self, frequencies: Sequence[Sequence[float]]) -> None:
+        """See `start_heads`."""
+        for index, shares in enumerate(frequencies):
+            set_bias(self.head(index), torch.tensor(shares, dtype=torch.float64).log())
+
 
 class SharedNetwork(MultiDomain):
     """Shared convolutions, domain-specific norms and heads: scheme `dsl`.
@@ -100,9 +105,9 @@ class SharedNetwork(MultiDomain):
 
     def forward(self, images: Tensor, sizes: Sequence[int]) -> MultiDomainOutput:
         """See `MultiDomain`."""
-        _check_sizes(images, sizes, len(self.names))
+        check_sizes(images, sizes, len(self.names))
         with self.sizes.of_batch(sizes):
-            if not _is_staged(self.network):
+            if not is_staged(self.network):
                 return MultiDomainOutput(self.network(images))
             stages = self.network.stages(images)
             return MultiDomainOutput(self.network.head(stages[-1]), tuple(stages))
@@ -123,11 +128,11 @@ class IndividualNetworks(MultiDomain):
     def __init__(self, networks: Iterable[nn.Module], names: Sequence[str]) -> None:
         super().__init__(names)
         self.networks = nn.ModuleList(networks)
-        self.classes = tuple(_last_pointwise(network).out_channels for network in self.networks)
+        self.classes = tuple(last_pointwise(network).out_channels for network in self.networks)
 
     def forward(self, images: Tensor, sizes: Sequence[int]) -> MultiDomainOutput:
         """See `MultiDomain`."""
-        _check_sizes(images, sizes, len(self.names))
+        check_sizes(images, sizes, len(self.names))
         parts = torch.split(images, list(sizes))
         empty = [part.new_empty((0, n, *part.shape[2:])) for part, n in zip(parts, self.classes, strict=True)]
         nets = zip(self.networks, parts, empty, strict=True)
@@ -139,7 +144,7 @@ class IndividualNetworks(MultiDomain):
 
     def head(self, index: int) -> nn.Conv2d:
         """See `MultiDomain`."""
-        return _last_pointwise(self.networks[index])
+        return last_pointwise(self.networks[index])
 
 
 class DomainHeads(nn.Module):
@@ -176,7 +181,7 @@ def make_multidomain(network: nn.Module, domains: int | Sequence[Domain]) -> Sha
     Raises:
         ValueError: the network has no 1x1 convolution to make heads of.
     """
-    last = _last_pointwise(network)
+    last = last_pointwise(network)
     if isinstance(domains, int):
         names, classes = [str(d) for d in range(domains)], [last.out_channels] * domains
     else:
@@ -201,11 +206,7 @@ def start_heads(network: MultiDomain, frequencies: Sequence[Sequence[float]]) ->
         network: changed in place.
         frequencies: a domain, the positive share of its labels 0..n in the training slices.
     """
-    for index, shares in enumerate(frequencies):
-        bias = network.head(index).bias
-        if bias is not None:
-            with torch.no_grad():
-                bias.copy_(torch.tensor(shares, dtype=torch.float64).log())
+    network.start(frequencies)
 
 
 def select_domain(network: Selectable, name: str) -> nn.Module:
@@ -245,25 +246,39 @@ def replace_modules(network: nn.Module, replacement: Callable[[nn.Module], nn.Mo
     return copy.deepcopy(network, memo)
 
 
-def _is_staged(network: nn.Module) -> TypeGuard[Staged]:
+def set_bias(head: nn.Conv2d, values: Tensor) -> None:
+    """Set the bias of a head that has one."""
+    if head.bias is not None:
+        with torch.no_grad():
+            head.bias.copy_(values)
+
+
+def is_staged(network: nn.Module) -> TypeGuard[Staged]:
+    """Whether a network shows its feature maps."""
     return hasattr(network, "stages") and hasattr(network, "head")
 
 
-def _last_pointwise(network: nn.Module) -> nn.Conv2d:
-    scope = network.head if _is_staged(network) else network
+def last_pointwise(network: nn.Module) -> nn.Conv2d:
+    """The last 1x1 convolution, whose output are the logits.
+
+    Raises:
+        ValueError: there is none.
+    """
+    scope = network.head if is_staged(network) else network
     found = [m for m in scope.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)]
     if not found:
         raise ValueError(f"{type(network).__name__} has no 1x1 convolution to make heads of")
     return found[-1]
 
 
+def check_sizes(images: Tensor, sizes: Sequence[int], n_domains: int) -> None:
+    """Refuse sizes that do not cover a batch."""
+    if len(sizes) != n_domains or sum(sizes) != images.shape[0] or min(sizes) < 0:
+        wanted = f"{n_domains} sizes that sum to {images.shape[0]}"
+        raise ValueError(f"one size a domain is needed, {wanted}, got {list(sizes)}")
+
+
 def _head(conv: nn.Conv2d, n_classes: int) -> nn.Conv2d:
     if n_classes == conv.out_channels:
         return copy.deepcopy(conv)
     return nn.Conv2d(conv.in_channels, n_classes, 1, bias=conv.bias is not None)
-
-
-def _check_sizes(images: Tensor, sizes: Sequence[int], n_domains: int) -> None:
-    if len(sizes) != n_domains or sum(sizes) != images.shape[0] or min(sizes) < 0:
-        wanted = f"{n_domains} sizes that sum to {images.shape[0]}"
-        raise ValueError(f"one size a domain is needed, {wanted}, got {list(sizes)}")

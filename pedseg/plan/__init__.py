@@ -1,9 +1,10 @@
 """Plans: what to do with a dataset, and why."""
 
-from pedseg.names import ObjectiveName
+from pedseg.names import ObjectiveName, Scheme, Strategy
+from pedseg.plan.coding import Coding, output_coding, plain_coding
 from pedseg.plan.encoder import EncoderWeights
 from pedseg.plan.files import embed_plan, load_plan, save_plan
-from pedseg.plan.network import AutoencoderSpec, NetworkSpec, autoencoder_for
+from pedseg.plan.network import AutoencoderSpec, NetworkSpec, autoencoder_for, unfit_scheme
 from pedseg.plan.objective import ObjectiveSpec, misfit
 from pedseg.plan.spec import (
     AugmentationSpec,
@@ -19,6 +20,7 @@ from pedseg.plan.spec import (
 __all__ = [
     "AugmentationSpec",
     "AutoencoderSpec",
+    "Coding",
     "DomainPlan",
     "EncoderWeights",
     "Fold",
@@ -29,10 +31,15 @@ __all__ = [
     "Plan",
     "PredictionSpec",
     "ScheduleSpec",
+    "Scheme",
+    "Strategy",
     "autoencoder_for",
     "cache_digest",
     "embed_plan",
     "load_plan",
     "misfit",
+    "output_coding",
+    "plain_coding",
     "save_plan",
+    "unfit_scheme",
 ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from pedseg.names import DecoderName, NetworkName, Scheme
+from pedseg.names import DecoderName, NetworkName, Scheme, Strategy
 from pedseg.plan.objective import ObjectiveSpec
 from pedseg.plan.values import Fraction, Frozen, Weight
 
@@ -45,7 +46,11 @@ class NetworkSpec(Frozen):
 
     Args:
         name: of the network; `pedseg.networks.NETWORKS` builds it.
-        scheme: `dsl` shares convolutions between domains; `individual` is one network a domain.
+        scheme: `dsl` shares convolutions between domains, `shared` norms and head too; `individual` is one network a
+            domain, `transfer` one a domain that starts from one trained on another.
+        strategy: `multi` tells bones apart in one softmax; `individual` has a network and a sigmoid for each bone,
+            `global` one sigmoid for all (D, section 3.2.1).
+        source: of `transfer`, the domain whose weights the others start from; empty stands for each in turn.
         decoder: layout of the papers, `upsample` (B) or `transposed` (A, C, D); None is what the name means. Of
             `dense_unet` `transposed` means D's channels without gates, upsampled as in B (D names no way).
         channels: feature maps. Of `unet` and `att_unet` those of the five levels, finest first; of networks with an
@@ -56,6 +61,8 @@ class NetworkSpec(Frozen):
 
     name: NetworkName = "att_unet"
     scheme: Scheme = "dsl"
+    strategy: Strategy = "multi"
+    source: str = ""
     decoder: DecoderName = None  # type: ignore[assignment]
     channels: tuple[int, ...] = None  # type: ignore[assignment]
     stochastic_depth: Fraction = 0.0
@@ -91,6 +98,11 @@ class NetworkSpec(Frozen):
             raise ValueError(f"{self.name} has no {self.decoder} decoder: choose {DECODERS[self.name]}")
         return self
 
+    @property
+    def apart(self) -> bool:
+        """Whether every domain has a network of its own."""
+        return self.scheme in ("individual", "transfer")
+
 
 class AutoencoderSpec(Frozen):
     """Which auto-encoder learns the shapes (METHODS, section 3).
@@ -99,12 +111,14 @@ class AutoencoderSpec(Frozen):
         kind: `double` has two convolutions a level (B, 7.85 M parameters), `single` one (C and D, 3.14 M).
         channels: feature maps of the five levels, finest first; the last are the shape code's.
         scheme: `dsl` shares convolutions between domains and `shared` all (B); `individual` is one a domain (C, D).
+        strategy: as the network's; `individual` is one a bone (D, section 3.2.1).
         contrastive_weight: lambda_1 of B eq. 6, where domains are told apart in one network.
     """
 
     kind: Literal["double", "single"] = "double"
     channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=5, max_length=5)] = CONV_CHANNELS
     scheme: Literal["dsl", "shared", "individual"] = "dsl"
+    strategy: Strategy = "multi"
     contrastive_weight: Weight = 0.05
 
     @property
@@ -114,10 +128,23 @@ class AutoencoderSpec(Frozen):
         return ObjectiveSpec(name=name, contrastive_weight=self.contrastive_weight)
 
 
-def autoencoder_for(objective: ObjectiveSpec, scheme: Literal["dsl", "shared", "individual"]) -> AutoencoderSpec | None:
+def autoencoder_for(
+    objective: ObjectiveSpec, scheme: Scheme, *, strategy: Strategy = "multi"
+) -> AutoencoderSpec | None:
     """The auto-encoder an objective asks for: B's shares what the network shares, C's and D's is one a domain."""
     if not objective.needs_autoencoder:
         return None
     if "mjap" in objective.weights:
-        return AutoencoderSpec(kind="double", scheme=scheme)
-    return AutoencoderSpec(kind="single", scheme="individual")
+        return AutoencoderSpec(kind="double", scheme="shared" if scheme == "shared" else "dsl")
+    return AutoencoderSpec(kind="single", scheme="individual", strategy=strategy)
+
+
+def unfit_scheme(spec: NetworkSpec, domains: Sequence[str]) -> str:
+    """What stands against a scheme or a strategy for these domains; empty where nothing does."""
+    if spec.strategy != "multi" and len(domains) > 1 and spec.scheme != "individual":
+        return f"strategy {spec.strategy} trains every domain alone, scheme {spec.scheme} does not: use individual"
+    if spec.scheme == "transfer" and len(domains) == 1:
+        return "scheme transfer goes from one domain to another, there is one: use individual"
+    if spec.source and (spec.scheme != "transfer" or spec.source not in domains):
+        return f"source {spec.source} must be one of {', '.join(domains)}, and the scheme transfer"
+    return ""

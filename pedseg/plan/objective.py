@@ -70,15 +70,18 @@ class Misfit:
         return f"{self.reason}: use {self.nearest}"
 
 
-def misfit(name: ObjectiveName, scheme: str, n_domains: int) -> Misfit | None:
+def misfit(name: ObjectiveName, scheme: str, n_domains: int, *, strategy: str = "multi") -> Misfit | None:
     """What stands against an objective; None where nothing does.
 
     Args:
         name: of the objective.
-        scheme: of the network: `individual`, `dsl` or `shared`.
+        scheme: of the network: `individual`, `transfer`, `dsl` or `shared`.
         n_domains: K; one domain alone is as `individual`.
+        strategy: of the bones: `multi`, `individual` or `global`.
     """
-    barred = _ALONE if n_domains == 1 or scheme == "individual" else _SHARED if scheme == "shared" else {}
+    alone = n_domains == 1 or scheme in ("individual", "transfer")
+    barred = _ALONE if alone else _SHARED if scheme == "shared" else {}
+    barred = barred if strategy == "multi" else {**barred, **_OF_BONES}
     terms = name.split("+")
     reasons = [barred[term][0] for term in terms if term in barred]
     if not reasons:
@@ -114,3 +117,6 @@ _SHARED = {
     "spar": (_ONE_JOINT, "mjap"),
 }
 """Terms that need the domains told apart (B section 3.2.1)."""
+
+_OF_BONES = {"spar": ("judges codes of masks of several bones", "shape")}
+"""Terms that need the bones of a joint in one softmax (C)."""

@@ -12,8 +12,9 @@ from pydantic import ConfigDict, Field, model_validator
 
 from pedseg.domains import Domain
 from pedseg.domains.domain import Name
+from pedseg.plan.coding import Coding, output_coding
 from pedseg.plan.encoder import NONE, EncoderWeights
-from pedseg.plan.network import NetworkSpec
+from pedseg.plan.network import NetworkSpec, unfit_scheme
 from pedseg.plan.objective import ObjectiveSpec, misfit
 from pedseg.plan.values import Fraction, Frozen, Positive
 from pedseg.workspace import digest_of
@@ -152,7 +153,10 @@ class Plan(Frozen):
         if len({d.window for d in self.domains}) > 1:
             raise ValueError("all domains need one window size: they share batches")
         self._check_network()
-        if fault := misfit(self.objective.name, self.network.scheme, len(names)):
+        if unfit := unfit_scheme(self.network, names):
+            raise ValueError(unfit)
+        spec = self.network
+        if fault := misfit(self.objective.name, spec.scheme, len(names), strategy=spec.strategy):
             raise ValueError(str(fault))
         if self.prediction.mirror and self.augmentation.flips == "none":
             raise ValueError("prediction.mirror averages what training mirrored: set augmentation.flips to left_right")
@@ -191,9 +195,14 @@ class Plan(Frozen):
     @property
     def share(self) -> int:
         """Slices of each domain in a batch: floor(batch / K), at least 2 (METHODS, section 4)."""
-        if self.network.scheme == "individual":
+        if self.network.apart:
             return max(2, self.schedule.batch)
         return max(2, self.schedule.batch // len(self.domains))
+
+    @property
+    def coding(self) -> Coding:
+        """What the channels of the network's output stand for."""
+        return output_coding(self.network, [part.domain for part in self.domains])
 
     def _resumable(self, *, exclude_defaults: bool) -> dict[str, Any]:
         leave: dict[str, Any] = {"folds": True, "schedule": {"epochs"}}
@@ -203,6 +212,12 @@ class Plan(Frozen):
     def domain_plan(self, name: str) -> DomainPlan:
         """The plan of one domain (KeyError if it is not one of ours)."""
         return {d.domain.name: d for d in self.domains}[name]
+
+    def predicted(self, name: str) -> DomainPlan:
+        """The plan of one domain with the structures that predictions name: their union alone in strategy `global`."""
+        part = self.domain_plan(name)
+        whole = self.network.strategy == "global"
+        return part.model_copy(update={"domain": part.domain.union}) if whole else part
 
 
 def cache_digest(plan: DomainPlan) -> str:

@@ -34,7 +34,9 @@ class _Components:
     boxes: list[Box]
 
 
-def postprocess(labels: Labels, n_classes: int, probabilities: Probability | NDArray[Any] | None = None) -> Labels:
+def postprocess(
+    labels: Labels, n_classes: int, probabilities: Probability | NDArray[Any] | None = None, *, pieces: int = 1
+) -> Labels:
     """Keep each bone's largest 26-connected component, then close it with the 33-voxel ball.
 
     Args:
@@ -43,6 +45,8 @@ def postprocess(labels: Labels, n_classes: int, probabilities: Probability | NDA
         probabilities: (C, I, J, K), or a function of label and box. Decides between components of one
             size (larger sum, then lowest index) and between bones that claim one voxel (higher value,
             then lower label); None leaves the second rule of each.
+        pieces: components a label keeps; as many as it has bones where it stands for several (D, section 3.3). Each is
+            closed by itself, as a bone is.
 
     Returns:
         (I, J, K) uint8. Closing only adds voxels, and only where background was.
@@ -54,14 +58,14 @@ def postprocess(labels: Labels, n_classes: int, probabilities: Probability | NDA
     labels = np.asarray(labels, order=order)
     found = _components(labels, order)
     result = np.zeros_like(labels)
-    kept: dict[int, tuple[Box, Mask]] = {}
+    kept: list[tuple[int, Box, Mask]] = []
     for label in range(1, n_classes):
-        chosen = _largest(found, label, ask)
-        if chosen is not None:
+        for chosen in _largest(found, label, ask, pieces):
             box = found.boxes[chosen]
-            kept[label] = box, found.index[box] == chosen
-            result[box][kept[label][1]] = label
-    _add(result, {label: _closing_adds(mask, result[box], box) for label, (box, mask) in kept.items()}, ask)
+            mask = found.index[box] == chosen
+            kept.append((label, box, mask))
+            result[box][mask] = label
+    _add(result, [(label, _closing_adds(mask, result[box], box)) for label, box, mask in kept], ask)
     return result
 
 
@@ -80,12 +84,17 @@ def _components(labels: Labels, order: Literal["C", "F"]) -> _Components:
     return _Components(index, np.asarray(facts["voxel_counts"], dtype=np.int64), owners, facts["bounding_boxes"])
 
 
-def _largest(found: _Components, label: int, ask: Probability) -> int | None:
+def _largest(found: _Components, label: int, ask: Probability, pieces: int) -> list[int]:
+    """Indices of the largest components of a label, at most so many."""
     mine = np.flatnonzero(found.labels == label)
     if not mine.size:
-        return None
-    tied = [int(i) for i in mine[found.sizes[mine] == found.sizes[mine].max()]]
-    return tied[0] if len(tied) == 1 else min(tied, key=lambda i: _rank(found, i, label, ask))
+        return []
+    smallest = np.sort(found.sizes[mine])[-min(pieces, mine.size)]
+    sure = [int(i) for i in mine[found.sizes[mine] > smallest]]
+    tied = [int(i) for i in mine[found.sizes[mine] == smallest]]
+    if len(sure) + len(tied) > pieces:
+        tied.sort(key=lambda i: _rank(found, i, label, ask))
+    return [*sure, *tied][:pieces]
 
 
 def _rank(found: _Components, index: int, label: int, ask: Probability) -> tuple[float, tuple[int, ...]]:
@@ -102,12 +111,12 @@ def _closing_adds(mask: Mask, around: Labels, box: Box) -> NDArray[np.int64]:
     return np.argwhere(closed(mask) & (around == 0)) + start
 
 
-def _add(result: Labels, adds: dict[int, NDArray[np.int64]], ask: Probability) -> None:
+def _add(result: Labels, adds: list[tuple[int, NDArray[np.int64]]], ask: Probability) -> None:
     """Give the added voxels to their bones; one that several claim to the most probable."""
     if not adds:
         return
-    voxels = np.concatenate(list(adds.values()))
-    owners = np.repeat(np.array(list(adds), dtype=np.uint8), [len(a) for a in adds.values()])
+    voxels = np.concatenate([added for _, added in adds])
+    owners = np.repeat(np.array([label for label, _ in adds], dtype=np.uint8), [len(added) for _, added in adds])
     flat = np.ravel_multi_index(tuple(voxels.T), result.shape)
     _, place, times = np.unique(flat, return_inverse=True, return_counts=True)
     contested = times[place] > 1

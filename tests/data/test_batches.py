@@ -90,3 +90,11 @@ def test_validation_sees_every_slice_once_in_order_one_exam_a_batch(dataset: Sli
         (0, 0, 0), (0, 0, 4), (0, 0, 8), (0, 1, 0), (1, 0, 0), (2, 0, 0),
     ]  # fmt: skip
     assert [batch.sizes for batch, _ in items][-2:] == [(0, 4, 0), (0, 0, 1)]
+
+
+def test_a_domain_without_slices_has_no_part_in_any_batch(dataset: SliceDataset) -> None:
+    without = SliceDataset([dataset.data[0], [], dataset.data[2]])
+    for reuse in (True, False):
+        epoch = list(EqualBatches(without, 4, seed=0, reuse=reuse))
+        assert len(epoch) == 3
+        assert all(batch.sizes[:2] == (4, 0) for batch in epoch)

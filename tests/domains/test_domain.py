@@ -61,3 +61,11 @@ def test_structures_and_their_source_values_differ():
 def test_colours_are_lower_case_hexadecimal(color: str):
     with pytest.raises(ValidationError):
         Structure(name="a", color=color)
+
+
+def test_the_union_is_one_structure():
+    legs = domain("a_left", "b", "a_right", mirror_pairs=(("a_left", "a_right"),))
+    assert legs.union.labels == {"all": 1}
+    assert legs.union.mirrored_labels == (0, 1)
+    assert (legs.union.name, legs.union.n_classes) == ("calf", 2)
+    assert Domain.model_validate(legs.union.model_dump()) == legs.union

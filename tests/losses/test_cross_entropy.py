@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from pedseg.losses import coverage, cross_entropy
+from pedseg.losses import binary_cross_entropy, coverage, cross_entropy
 
 
 def _naive(logits: list[torch.Tensor], labels: list[torch.Tensor]) -> float:
@@ -80,3 +80,48 @@ def test_a_pixel_half_covered_asks_for_half() -> None:
     half = torch.full((1, 2, 1, 1), 0.5)
     assert cross_entropy([logits], [half]).item() == pytest.approx(-math.log(3 / 16) / 4)
     assert cross_entropy([torch.zeros(1, 2, 1, 1)], [half]).item() < cross_entropy([logits], [half]).item()
+
+
+def _naive_binary(logits: list[torch.Tensor], targets: list[torch.Tensor]) -> float:
+    """-y log p - (1 - y) log(1 - p) with loops, in float64; mean over pixels, bones, images, then domains."""
+    domains = []
+    for x, y in zip(logits, targets, strict=True):
+        total = 0.0
+        for score, share in zip(x.flatten().tolist(), y.flatten().tolist(), strict=True):
+            p = 1 / (1 + math.exp(-score))
+            total -= share * math.log(p) + (1 - share) * math.log(1 - p)
+        if len(x):
+            domains.append(total / x.numel())
+    return sum(domains) / len(domains)
+
+
+def test_binary_against_loops() -> None:
+    logits, _ = _case()
+    generator = torch.Generator().manual_seed(1)
+    targets = [torch.rand(x.shape, generator=generator, dtype=torch.float64) for x in logits]
+    assert binary_cross_entropy(logits, targets).item() == pytest.approx(_naive_binary(logits, targets), rel=1e-12)
+    absent = [logits[0], logits[1][:0], logits[2]], [targets[0], targets[1][:0], targets[2]]
+    expected = _naive_binary([logits[0], logits[2]], [targets[0], targets[2]])
+    assert binary_cross_entropy(*absent).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_binary_by_hand() -> None:
+    """Odds of 3 are p = 3/4: a bone costs log(4/3), background log 4, half a pixel of bone their mean."""
+    logits = torch.tensor([3.0]).log().reshape(1, 1, 1, 1)
+    costs = [binary_cross_entropy([logits], [torch.full((1, 1, 1, 1), y)]).item() for y in (1.0, 0.0, 0.5)]
+    log43, log4 = math.log(4 / 3), math.log(4)
+    assert costs == pytest.approx([log43, log4, (log43 + log4) / 2])
+
+
+def test_binary_is_the_cross_entropy_of_two_classes() -> None:
+    """Twice its mean over two classes, of which background's logit is 0."""
+    x = torch.randn((2, 1, 3, 3), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    y = (x > 0.3).double()
+    both = cross_entropy([torch.cat([torch.zeros_like(x), x], 1)], [torch.cat([1 - y, y], 1)])
+    assert binary_cross_entropy([x], [y]).item() == pytest.approx(2 * both.item(), rel=1e-12)
+
+
+def test_binary_bfloat16_logits_are_widened() -> None:
+    loss = binary_cross_entropy([torch.full((1, 1, 2, 2), 90.0, dtype=torch.bfloat16)], [torch.zeros(1, 1, 2, 2)])
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(90)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import get_args
@@ -10,21 +11,25 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pedseg.domains import load_domains
 from pedseg.errors import UsageError
 from pedseg.losses import (
     Objective,
+    binary_cross_entropy,
     conditioned,
     coverage,
     cross_entropy,
     discrimination,
     multi_scale_contrastive,
     plausibility,
+    probabilities_of,
     shape_prior,
     single_scale_contrastive,
     soft_dice,
+    targets_of,
 )
 from pedseg.networks import DomainDiscriminators, MultiDomainOutput, embed
-from pedseg.plan import ObjectiveName, ObjectiveSpec
+from pedseg.plan import Coding, NetworkSpec, ObjectiveName, ObjectiveSpec, output_coding
 
 SIZES = (2, 3)
 DOMAINS = torch.tensor([0, 0, 1, 1, 1])
@@ -200,3 +205,43 @@ def test_what_is_missing_is_named() -> None:
         _parts("adv")(_output(), _labels(), SIZES)
     with pytest.raises(ValueError, match="ce has no discriminator to train"):
         Objective(ObjectiveSpec(name="ce"), 2).discriminator_loss(_output(), _labels(), SIZES)
+
+
+def _coded(strategy: str, scheme: str) -> tuple[Coding, list[Tensor]]:
+    """A coding of an ankle and a shoulder, and logits of it for two and three images."""
+    coding = output_coding(NetworkSpec(strategy=strategy, scheme=scheme), load_domains(("ankle", "shoulder")))
+    torch.manual_seed(4)
+    return coding, [torch.randn(n, width, 8, 8) for n, width in zip(SIZES, coding.widths, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "scheme"), [("multi", "shared"), ("individual", "individual"), ("global", "individual")]
+)
+@pytest.mark.parametrize("detail", [1, 2])
+def test_targets_and_terms_follow_the_coding(strategy: str, scheme: str, detail: int) -> None:
+    coding, logits = _coded(strategy, scheme)
+    labels = _labels().repeat_interleave(detail, 1).repeat_interleave(detail, 2)
+    labels[:, 0, 0] = 0  # a corner of a pixel
+    objective = Objective(ObjectiveSpec(name="shape" if strategy != "multi" else "mjap", dice_weight=0.5), 2,
+                          encoder=_whole, coding=coding)  # fmt: skip
+    total, terms = objective(MultiDomainOutput(tuple(logits)), labels, SIZES)
+    wanted = targets_of(labels, SIZES, coding, size=(8, 8))
+    masks = probabilities_of(logits, coding)
+    sigmoid = strategy != "multi"
+    assert terms["ce"] == (binary_cross_entropy if sigmoid else cross_entropy)(logits, wanted)
+    assert terms["soft_dice"] == soft_dice(logits, wanted, sigmoid=sigmoid)
+    prior = terms["shape" if sigmoid else "mjap"]
+    assert prior == shape_prior(masks, wanted, _whole, reduction="mean")
+    assert total.item() == pytest.approx((terms["ce"] + 0.5 * terms["soft_dice"] + 0.1 * prior).item())
+
+
+def _whole(masks: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(nn.functional.avg_pool2d(mask, 2) for mask in masks)
+
+
+def test_the_joint_cross_entropy_is_a_mean_over_all_classes() -> None:
+    """B eq. 1 with |C_k| = 6 of an ankle and a shoulder: uniform logits cost log 6 / 6."""
+    coding, logits = _coded("multi", "shared")
+    zeros = MultiDomainOutput(tuple(torch.zeros_like(x) for x in logits))
+    terms = Objective(ObjectiveSpec(name="ce"), 2, coding=coding)(zeros, _labels(), SIZES)[1]
+    assert terms["ce"].item() == pytest.approx(math.log(6) / 6)

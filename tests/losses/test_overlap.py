@@ -62,3 +62,16 @@ def test_bfloat16_is_widened_and_the_gradient_points_at_the_bone() -> None:
     assert loss.dtype == torch.float32
     assert logits.grad is not None
     assert logits.grad[0, 1, 1, 1] < 0 < logits.grad[0, 1, 0, 0]
+
+
+def test_sigmoids_have_no_background_channel() -> None:
+    """One sigmoid beside a background logit of 0 is a softmax of two."""
+    logits = torch.randn((2, 1, 4, 4), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    bone = (logits > 0.2).double()
+    with_background = torch.cat([torch.zeros_like(logits), logits], 1), torch.cat([1 - bone, bone], 1)
+    expected = soft_dice([with_background[0]], [with_background[1]]).item()
+    assert soft_dice([logits], [bone], sigmoid=True).item() == pytest.approx(expected, rel=1e-12)
+    two = torch.cat([logits, -logits], 1)
+    both = soft_dice([two], [torch.cat([bone, 1 - bone], 1)], sigmoid=True).item()
+    other = soft_dice([-logits], [1 - bone], sigmoid=True).item()
+    assert both == pytest.approx((expected + other) / 2, rel=1e-12)

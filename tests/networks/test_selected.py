@@ -15,13 +15,16 @@ from pedseg.networks import SelectedNetwork, build_network, select_domain
 from pedseg.plan import DomainPlan, NetworkSpec, Plan, embed_plan
 
 JOINTS = load_domains(("ankle", "knee", "shoulder"))
-SCHEMES = ("dsl", "individual")
+SCHEMES = ("dsl", "shared", "individual", "bones", "union")
+STRATEGIES = {"bones": "individual", "union": "global"}  # of D
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
 def _plan(scheme: str = "dsl", n: int = 3) -> Plan:
     domains = tuple(DomainPlan(domain=d, plane="axial", spacing_mm=0.5, window=32) for d in JOINTS[:n])
-    network = NetworkSpec(scheme=scheme, channels=(4, 6, 8, 10, 12))
+    strategy = STRATEGIES.get(scheme, "multi")
+    scheme = "individual" if scheme in STRATEGIES else scheme
+    network = NetworkSpec(scheme=scheme, strategy=strategy, channels=(4, 6, 8, 10, 12))
     return Plan(domains=domains, network=network, objective={"name": "ce"})
 
 
@@ -106,7 +109,7 @@ def test_weights_that_do_not_match_are_refused(strict: bool, own: bool, fault: o
 
 
 def test_weights_of_another_scheme_or_set_of_domains_are_refused() -> None:
-    for other in (_plan("individual"), _plan(n=2)):
+    for other in (_plan("individual"), _plan("shared"), _plan("union"), _plan(n=2)):
         with pytest.raises(ModelError, match="PS-A102"):
             SelectedNetwork(_plan(), "ankle").load_state_dict(_trained(other).state_dict())
 
@@ -156,7 +159,7 @@ def _bundle(root: Path, plan: Plan, domain: str) -> dict[str, str]:
     config = {"plan": str(root / "configs/plan.json"), "domain": domain, "network_def": definition}
     (root / "configs/inference.json").write_text(json.dumps(config))
     image = {"num_channels": 1, "spatial_shape": ["32*n", "32*n", "*"], "dtype": "float32"}
-    pred = {"num_channels": plan.domain_plan(domain).domain.n_classes, "dtype": "float32"}
+    pred = {"num_channels": plan.predicted(domain).domain.n_classes, "dtype": "float32"}
     formats = {"inputs": {"image": image}, "outputs": {"pred": pred}}
     (root / "configs/metadata.json").write_text(json.dumps({"network_data_format": formats}))
     return {k: str(root / f"configs/{k}.json") for k in ("inference", "metadata")}

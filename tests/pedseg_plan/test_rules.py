@@ -11,6 +11,7 @@ from pedseg.plan.preset import load_preset
 from pedseg_plan.rules import (
     Decision,
     batch_why,
+    check_scheme,
     encoder_rule,
     folds_rule,
     network_rule,
@@ -188,3 +189,42 @@ def test_folds():
 def test_domains_that_validate_on_training_exams_are_known():
     assert trained_on_validation(folds_rule({"a": alone(3), "b": alone(4)}, None).value) == ()
     assert trained_on_validation(folds_rule({"a": alone(3), "b": alone(2), "c": alone(1)}, None).value) == ("b", "c")
+
+
+def test_a_strategy_of_bones_trains_every_domain_alone():
+    chosen = network_rule(DEFAULT, None, None, strategy="global")
+    assert (chosen.value.strategy, chosen.value.scheme) == ("global", "individual")
+    assert chosen.why.endswith("; strategy global asked for, which trains every domain alone")
+    kept = network_rule(DEFAULT, None, "dsl", strategy="global")
+    assert (kept.value.scheme, kept.value.strategy) == ("dsl", "global")
+    assert network_rule(DEFAULT, None, None, strategy="multi").value == DEFAULT.network
+    with pytest.raises(UsageError, match="PS-A96: options: strategy"):
+        network_rule(DEFAULT, None, None, strategy="bones")
+    check_scheme(chosen.value, ["ankle", "knee"])
+    check_scheme(kept.value, ["ankle"])
+    with pytest.raises(UsageError, match="PS-A120: strategy global trains every domain alone, scheme dsl does not"):
+        check_scheme(kept.value, ["ankle", "knee"])
+
+
+def test_transfer_needs_two_domains():
+    chosen = network_rule(DEFAULT, None, "transfer").value
+    check_scheme(chosen, ["ankle", "knee"])
+    with pytest.raises(UsageError, match=r"PS-A120: scheme transfer .* there is one: use individual"):
+        check_scheme(chosen, ["ankle"])
+    assert "trained alone" in batch_why(18, 3, 18, "transfer")
+
+
+@pytest.mark.parametrize("scheme", ["shared", "transfer"])
+def test_contrast_is_switched_off_where_domains_are_not_told_apart_in_one_network(scheme):
+    chosen = objective_rule(DEFAULT, "msc", scheme, 3)
+    assert chosen.value.name == "ce"
+    assert chosen.why == f"msc is switched off: the scheme is {scheme}, nothing to contrast"
+
+
+def test_codes_of_a_joint_are_not_judged_bone_by_bone():
+    terms = tuple(ObjectiveSpec(name=name) for name in ("spar", "shape"))
+    preset = DEFAULT.model_copy(update={"alternatives": terms})
+    chosen = objective_rule(preset, "spar", "individual", 3, strategy="individual")
+    assert chosen.value.name == "shape"
+    assert chosen.why == "spar becomes shape: the strategy is individual"
+    assert objective_rule(preset, "spar", "individual", 3).value.name == "spar"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from pedseg.plan import AutoencoderSpec, NetworkSpec, ObjectiveSpec, autoencoder_for
+from pedseg.plan import AutoencoderSpec, NetworkSpec, ObjectiveSpec, autoencoder_for, unfit_scheme
 
 
 @pytest.mark.parametrize(("name", "decoder"), [("unet", "transposed"), ("att_unet", "upsample")])
@@ -38,3 +38,41 @@ def test_the_auto_encoder_follows_from_objective_and_scheme():
 def test_an_auto_encoder_has_five_levels(channels):
     with pytest.raises(ValidationError):
         AutoencoderSpec(channels=channels)
+
+
+def test_bones_have_auto_encoders_of_their_own():
+    spec = autoencoder_for(ObjectiveSpec(name="shape+adv"), "individual", strategy="individual")
+    assert spec is not None
+    assert (spec.kind, spec.scheme, spec.strategy) == ("single", "individual", "individual")
+
+
+def test_networks_of_single_domains_are_apart():
+    assert [NetworkSpec(scheme=s).apart for s in ("dsl", "shared", "individual", "transfer")] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "domains", "text"),
+    [
+        ({"strategy": "global"}, ("ankle", "knee"), "strategy global trains every domain alone, scheme dsl does not"),
+        ({"strategy": "individual", "scheme": "transfer"}, ("ankle", "knee"), "use individual"),
+        ({"scheme": "transfer"}, ("ankle",), "goes from one domain to another, there is one: use individual"),
+        ({"source": "ankle"}, ("ankle", "knee"), "must be one of ankle, knee, and the scheme transfer"),
+        ({"scheme": "transfer", "source": "hip"}, ("ankle", "knee"), "source hip must be one of ankle, knee"),
+    ],
+)
+def test_what_domains_do_not_allow_is_said(values, domains, text):
+    assert text in unfit_scheme(NetworkSpec(**values), domains)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"scheme": "shared"},
+        {"scheme": "transfer"},
+        {"scheme": "transfer", "source": "knee"},
+        {"scheme": "individual", "strategy": "global"},
+    ],
+)
+def test_what_domains_allow(values):
+    assert unfit_scheme(NetworkSpec(**values), ("ankle", "knee")) == ""
+    assert unfit_scheme(NetworkSpec(strategy="individual"), ("ankle",)) == ""

@@ -66,6 +66,7 @@ def test_what_each_objective_needs_beside_the_network():
         ("shape+adv", "shared", 3, "mjap"),
         ("spar", "shared", 3, "mjap"),
         ("adv", "shared", 3, "ce"),
+        ("msc+mjap", "transfer", 3, "shape"),
     ],
 )
 def test_what_cannot_be_had_names_the_nearest(name, scheme, n, nearest):
@@ -76,7 +77,7 @@ def test_what_cannot_be_had_names_the_nearest(name, scheme, n, nearest):
     assert fault.nearest == nearest
 
 
-@pytest.mark.parametrize("scheme", ["individual", "dsl", "shared"])
+@pytest.mark.parametrize("scheme", ["individual", "transfer", "dsl", "shared"])
 @pytest.mark.parametrize("n", [1, 3])
 def test_the_nearest_can_always_be_had(scheme, n):
     faults = {name: misfit(name, scheme, n) for name in NAMES}
@@ -85,3 +86,11 @@ def test_the_nearest_can_always_be_had(scheme, n):
 
 def test_everything_fits_joints_that_share_convolutions():
     assert [misfit(name, "dsl", 3) for name in NAMES] == [None] * len(NAMES)
+
+
+@pytest.mark.parametrize("strategy", ["individual", "global"])
+def test_codes_of_single_bones_are_not_judged(strategy):
+    """C judges the codes of a joint; D, which has the strategies, does not."""
+    fault = misfit("spar", "individual", 1, strategy=strategy)
+    assert str(fault) == "objective spar judges codes of masks of several bones: use shape"
+    assert all(misfit(n, "individual", 1, strategy=strategy) is None for n in ("ce", "shape", "adv", "shape+adv"))

@@ -30,6 +30,8 @@ def plan(*names: str, **changes: object) -> Plan:
         (20, ("ankle", "knee", "shoulder"), "dsl", 6),
         (3, ("ankle", "knee"), "dsl", 2),
         (18, ("ankle", "knee", "shoulder"), "individual", 18),
+        (18, ("ankle", "knee", "shoulder"), "transfer", 18),
+        (18, ("ankle", "knee", "shoulder"), "shared", 6),
         (1, ("ankle",), "dsl", 2),
     ],
 )
@@ -116,3 +118,33 @@ def test_learning_rate_stays_or_falls_to_nothing() -> None:
     assert [ScheduleSpec(learning_rate=0.01).learning_rate_at(d) for d in (0, 0.5, 1)] == [0.01] * 3
     falling = ScheduleSpec(learning_rate=0.01, decay="poly")
     assert [falling.learning_rate_at(d) for d in (0, 0.5, 1)] == pytest.approx([0.01, 0.01 * 0.5**0.9, 0])
+
+
+def test_schemes_and_strategies_must_fit_the_domains():
+    with pytest.raises(ValidationError, match="strategy global trains every domain alone"):
+        plan("ankle", "knee", network={"strategy": "global"}, objective={"name": "ce"})
+    with pytest.raises(ValidationError, match="there is one: use individual"):
+        plan("ankle", network={"scheme": "transfer"}, objective={"name": "ce"})
+    with pytest.raises(ValidationError, match="does not tell apart: use ce"):
+        plan("ankle", "knee", network={"scheme": "shared"}, objective={"name": "msc"})
+    with pytest.raises(ValidationError, match="several bones: use shape"):
+        plan("ankle", network={"strategy": "global"}, objective={"name": "spar"})
+
+
+def test_predictions_name_bones_or_their_union():
+    alone = {"scheme": "individual", "strategy": "individual"}
+    made = [plan("ankle", "knee", network=n, objective={"name": "ce"}) for n in ({}, {"scheme": "shared"}, alone)]
+    assert all(p.predicted("knee") == p.domain_plan("knee") for p in made)
+    union = plan("ankle", network={"strategy": "global"}, objective={"name": "ce"})
+    assert list(union.predicted("ankle").domain.labels) == ["all"]
+    assert union.predicted("ankle").spacing_mm == 0.5
+    assert union.coding.widths == (1,)
+
+
+def test_strategy_and_source_stand_in_no_digest_of_a_plan_without_them():
+    base = plan("ankle", "knee", objective={"name": "ce"}, network={"scheme": "transfer"})
+    values = base.model_dump(by_alias=True)
+    without = {k: v for k, v in values["network"].items() if k not in ("strategy", "source")}
+    assert Plan.model_validate({**values, "network": without}).digest == base.digest
+    named = Plan.model_validate({**values, "network": {**without, "source": "knee"}})
+    assert len({p.resume_digest for p in (base, named)}) == 2

@@ -115,3 +115,44 @@ def test_missing_bones_and_empty_volumes_stay_missing():
 def test_labels_beyond_the_classes_are_refused():
     with pytest.raises(ValueError, match=r"0\.\.1, got 2"):
         postprocess(np.full((3, 3, 3), 2, dtype=np.uint8), 2)
+
+
+def _boxes(*sizes: int) -> np.ndarray:
+    """Bars of so many voxels along one axis, apart by one."""
+    labels = np.zeros((len(sizes) * 4, 3, max(sizes) + 2), dtype=np.uint8)
+    for i, size in enumerate(sizes):
+        labels[4 * i, 1, 1 : 1 + size] = 1
+    return labels
+
+
+def _kept(labels: np.ndarray) -> list[int]:
+    return [int(labels[4 * i].sum()) for i in range(len(labels) // 4)]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"), [(1, [0, 7, 0, 0]), (2, [5, 7, 0, 0]), (3, [5, 7, 0, 3]), (9, [5, 7, 2, 3])]
+)
+def test_a_union_of_bones_keeps_as_many_components_as_it_has_bones(pieces, expected):
+    """D, section 3.3."""
+    assert _kept(postprocess(_boxes(5, 7, 2, 3), 2, pieces=pieces)) == expected
+
+
+def test_of_equal_components_the_more_probable_take_the_places_left():
+    labels = _boxes(4, 6, 4, 4)
+    assert _kept(postprocess(labels, 2, pieces=3)) == [4, 6, 4, 0]
+    probabilities = np.full((2, *labels.shape), 0.6)
+    probabilities[1, 12:] = 0.9
+    assert _kept(postprocess(labels, 2, probabilities, pieces=2)) == [0, 6, 0, 4]
+    assert _kept(postprocess(labels, 2, probabilities, pieces=3)) == [4, 6, 0, 4]
+
+
+def test_pieces_are_closed_each_by_itself():
+    """Two slabs two voxels apart: as one bone the gap would close, as two it stays a joint."""
+    labels = np.zeros((9, 9, 8), dtype=np.uint8)
+    labels[:, :, :3] = labels[:, :, 5:] = 1
+    result = postprocess(labels, 2, pieces=2)
+    np.testing.assert_array_equal(result, labels)
+    assert closed(labels == 1)[4, 4, 3]
+    labels[4, 4, 1] = labels[4, 4, 6] = 0  # holes in either
+    result = postprocess(labels, 2, pieces=2)
+    assert (result[4, 4, 1], result[4, 4, 6]) == (1, 1)
