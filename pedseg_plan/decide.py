@@ -23,13 +23,14 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         facts: of their usable exams.
         options: the user's wishes; they go before the preset.
     """
-    preset = load_preset(options.preset)
+    preset = load_preset(options.preset).for_network(options.network)
     window = options.window or preset.window
     exams = {s.domain.name: facts.domains[s.domain.name].exams for s in sources}
     parts = tuple(_domain_plan(s, exams[s.domain.name], preset, window) for s in sources)
     network = rules.network_rule(preset, options.network, options.scheme)
     scheme = network.value.scheme
     objective = rules.objective_rule(preset, options.objective, scheme, len(parts))
+    prior = rules.prior_rule(preset, objective.value, scheme)
     precision = rules.precision_rule(options.precision or preset.precision, processor_flags())
     folds = rules.folds_rule({part.domain.name: part.cases for part in parts}, options.folds)
     wishes = {
@@ -48,6 +49,7 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         domains=parts,
         network=network.value,
         objective=objective.value,
+        prior=prior.value,
         augmentation=preset.augmentation,
         schedule=schedule,
         prediction=preset.prediction,
@@ -57,6 +59,7 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
     reasons = {
         "network": network.why,
         "objective": objective.why,
+        **({"prior": prior.why} if prior.value else {}),
         "augmentation": preset.why["augmentation"],
         "epochs": _asked_or(options.epochs, preset.why["epochs"]),
         "batch": rules.batch_why(plan.share, len(parts), schedule.batch, scheme),

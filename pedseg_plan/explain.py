@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pedseg.plan import DomainPlan, Plan
+from pedseg.plan import DomainPlan, Plan, PriorSpec
 from pedseg_plan.check import Finding
 from pedseg_plan.table import text_table
 
@@ -48,6 +48,7 @@ def _values(plan: Plan) -> dict[str, str]:
     return {
         "network": f"{plan.network.name}, {plan.network.scheme}",
         "objective": f"{plan.objective.name}{weight}{dice}",
+        "prior": _prior(plan.prior) if plan.prior else "",
         "augmentation": f"{change.rotation_deg:g} deg, shift {change.shift_fraction:.0%}{scale}{flips}",
         "epochs": str(schedule.epochs),
         "batch": str(plan.share * (1 if plan.network.scheme == "individual" else len(plan.domains))),
@@ -59,3 +60,8 @@ def _values(plan: Plan) -> dict[str, str]:
         "prediction": ("mirrored too, " if plan.prediction.mirror else "") + cleaned,
         "folds": str(len(plan.folds)),
     }
+
+
+def _prior(prior: PriorSpec) -> str:
+    kind, scheme = prior.autoencoder.kind, prior.autoencoder.scheme
+    return f"auto-encoder {kind}, {scheme}: {prior.learning_rate:g}, batch {prior.batch}, {prior.epochs} epochs"

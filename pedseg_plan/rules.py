@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from pedseg.errors import UsageError
-from pedseg.plan import Fold, NetworkSpec, ObjectiveSpec, misfit
+from pedseg.plan import Fold, NetworkSpec, ObjectiveSpec, PriorSpec, misfit, prior_for
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts
 from pedseg.plan.machine import bfloat16_unit
@@ -90,6 +90,15 @@ def objective_rule(preset: Preset, name: str | None, scheme: str, n_domains: int
     change = "is switched off" if fault.nearest == "ce" else f"becomes {fault.nearest}"
     lack = ", nothing to contrast" if wanted.contrasts else ""
     return Decision(preset.objective_named(fault.nearest), f"{wanted.name} {change}: {cause}{lack}")
+
+
+def prior_rule(
+    preset: Preset, objective: ObjectiveSpec, scheme: Literal["dsl", "individual"]
+) -> Decision[PriorSpec | None]:
+    """How the auto-encoder of an objective is trained: the preset's figures, else those of the objective's paper."""
+    found = prior_for(objective, scheme, preset.prior)
+    paper = "B table 1" if "mjap" in objective.weights else "C section 3.2, D section 3.3"
+    return Decision(found, preset.why["prior"] if preset.prior else f"the preset has no figures: {paper}")
 
 
 def batch_why(share: int, n_domains: int, asked: int, scheme: str) -> str:

@@ -3,6 +3,7 @@
 from pedseg.plan.files import embed_plan, load_plan, save_plan
 from pedseg.plan.network import AutoencoderSpec, NetworkSpec, autoencoder_for
 from pedseg.plan.objective import ObjectiveName, ObjectiveSpec, misfit
+from pedseg.plan.prior import PriorSpec, prior_for
 from pedseg.plan.spec import (
     AugmentationSpec,
     DomainPlan,
@@ -12,6 +13,7 @@ from pedseg.plan.spec import (
     PredictionSpec,
     ScheduleSpec,
     cache_digest,
+    label_digest,
 )
 
 __all__ = [
@@ -25,11 +27,14 @@ __all__ = [
     "ObjectiveSpec",
     "Plan",
     "PredictionSpec",
+    "PriorSpec",
     "ScheduleSpec",
     "autoencoder_for",
     "cache_digest",
     "embed_plan",
+    "label_digest",
     "load_plan",
     "misfit",
+    "prior_for",
     "save_plan",
 ]

@@ -10,10 +10,28 @@ from pydantic import Field, model_validator
 
 from pedseg.errors import UsageError, did_you_mean
 from pedseg.plan.files import parse
-from pedseg.plan.network import NetworkSpec
+from pedseg.plan.network import DecoderName, NetworkName, NetworkSpec
 from pedseg.plan.objective import ObjectiveSpec
+from pedseg.plan.prior import PriorSpec
 from pedseg.plan.spec import AugmentationSpec, NormalisationSpec, PredictionSpec
-from pedseg.plan.values import Frozen, Positive
+from pedseg.plan.values import Frozen, Positive, Weight
+
+
+class NetworkFigures(Frozen):
+    """What a paper trained another network with than the preset's own.
+
+    Args:
+        decoder: None is what the network's name means.
+        contrastive_weight: of `msc`; None is the preset's.
+        why: the table or section.
+    """
+
+    decoder: DecoderName | None = None
+    learning_rate: Positive
+    batch: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1)]
+    contrastive_weight: Weight | None = None
+    why: str
 
 
 class Preset(Frozen):
@@ -24,6 +42,8 @@ class Preset(Frozen):
         source: the paper, or what it derives from.
         objective: the preset's own.
         alternatives: other objectives it has figures for.
+        prior: of objectives that need an auto-encoder; None leaves it to `prior_for`.
+        by_network: what changes for other networks, by name.
         window: pixels of a slice along each side.
         label_detail: labels along each side of a pixel.
         precision: `auto` asks the processor.
@@ -35,6 +55,8 @@ class Preset(Frozen):
     network: NetworkSpec
     objective: ObjectiveSpec
     alternatives: tuple[ObjectiveSpec, ...] = ()
+    prior: PriorSpec | None = None
+    by_network: dict[NetworkName, NetworkFigures] = Field(default_factory=dict)
     augmentation: AugmentationSpec
     window: Annotated[int, Field(ge=32, multiple_of=16)]
     label_detail: Literal[1, 2]
@@ -50,10 +72,28 @@ class Preset(Frozen):
 
     @model_validator(mode="after")
     def _every_number_has_a_reason(self) -> Preset:
-        numbers = set(type(self).model_fields) - {"title", "source", "alternatives", "why"}
+        numbers = set(type(self).model_fields) - {"title", "source", "alternatives", "by_network", "why"}
+        numbers -= set() if self.prior else {"prior"}
         if set(self.why) != numbers:
             raise ValueError(f"why must explain {', '.join(sorted(numbers))}; got {', '.join(sorted(self.why))}")
         return self
+
+    def for_network(self, name: str | None) -> Preset:
+        """This preset with the figures it has for a network; as it is where it has none."""
+        figures = next((f for known, f in self.by_network.items() if known == name), None)
+        if figures is None:
+            return self
+        numbers = {key: getattr(figures, key) for key in ("learning_rate", "batch", "epochs")}
+        weight = figures.contrastive_weight
+        changes = {
+            "network": NetworkSpec.model_validate(
+                {"name": name, "decoder": figures.decoder, "scheme": self.network.scheme}
+            ),
+            "objective": _contrasting(self.objective, weight),
+            "alternatives": tuple(_contrasting(o, weight) for o in self.alternatives),
+            "why": {**self.why, **dict.fromkeys(("network", *numbers), figures.why)},
+        }
+        return self.model_copy(update={**numbers, **changes})
 
     def objective_named(self, name: str) -> ObjectiveSpec:
         """The preset's figures for an objective; `ce` has none to know.
@@ -67,6 +107,12 @@ class Preset(Frozen):
             advice = did_you_mean(name, known)
             raise UsageError("PS-A120", f"the preset has no figures for objective {name!r}; {advice}: choose one")
         return known[name]
+
+
+def _contrasting(objective: ObjectiveSpec, weight: float | None) -> ObjectiveSpec:
+    if weight is None or "msc" not in objective.weights:
+        return objective
+    return objective.model_copy(update={"contrastive_weight": weight})
 
 
 def preset_names() -> tuple[str, ...]:

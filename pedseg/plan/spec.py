@@ -14,6 +14,7 @@ from pedseg.domains import Domain
 from pedseg.domains.domain import Name
 from pedseg.plan.network import NetworkSpec
 from pedseg.plan.objective import ObjectiveSpec, misfit
+from pedseg.plan.prior import PriorSpec, prior_for
 from pedseg.plan.values import Fraction, Frozen, Positive
 from pedseg.workspace import digest_of
 
@@ -51,6 +52,7 @@ class ScheduleSpec(Frozen):
             training, so that the first epochs need not learn that most pixels are background.
         precision: arithmetic of the convolutions.
         seed: start of weights, order and augmentation.
+        clip_norm: gradients longer than this are shortened to it; None lets them be (the papers).
     """
 
     epochs: Annotated[int, Field(ge=1)] = 6
@@ -61,6 +63,7 @@ class ScheduleSpec(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
+    clip_norm: Positive | None = None
 
     def learning_rate_at(self, done: float) -> float:
         """Learning rate when a share 0..1 of all steps is done."""
@@ -132,6 +135,8 @@ class Plan(Frozen):
     domains: Annotated[tuple[DomainPlan, ...], Field(min_length=1)]
     network: NetworkSpec = NetworkSpec()
     objective: ObjectiveSpec = ObjectiveSpec()
+    prior: PriorSpec | None = None
+    """How the auto-encoder of the objective is trained; None leaves it to `shape_prior`."""
     augmentation: AugmentationSpec = AugmentationSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     prediction: PredictionSpec = PredictionSpec()
@@ -151,6 +156,7 @@ class Plan(Frozen):
             raise ValueError("all domains need one window size: they share batches")
         if fault := misfit(self.objective.name, self.network.scheme, len(names)):
             raise ValueError(str(fault))
+        self._check_prior()
         if self.prediction.mirror and self.augmentation.flips == "none":
             raise ValueError("prediction.mirror averages what training mirrored: set augmentation.flips to left_right")
         return self
@@ -179,11 +185,25 @@ class Plan(Frozen):
         return self._resumable(exclude_defaults=False)
 
     @property
+    def shape_prior(self) -> PriorSpec | None:
+        """How the auto-encoder is trained: `prior`, else as the papers did; None where the objective needs none."""
+        return self.prior or prior_for(self.objective, self.network.scheme)
+
+    @property
     def share(self) -> int:
         """Slices of each domain in a batch: floor(batch / K), at least 2 (METHODS, section 4)."""
         if self.network.scheme == "individual":
             return max(2, self.schedule.batch)
         return max(2, self.schedule.batch // len(self.domains))
+
+    def _check_prior(self) -> None:
+        if self.prior is None:
+            return
+        wanted = prior_for(self.objective, self.network.scheme)
+        if wanted is None:
+            raise ValueError(f"objective {self.objective.name} needs no auto-encoder: leave prior out")
+        if (scheme := wanted.autoencoder.scheme) != self.prior.autoencoder.scheme:
+            raise ValueError(f"objective {self.objective.name} needs prior.autoencoder.scheme {scheme}")
 
     def _resumable(self, *, exclude_defaults: bool) -> dict[str, Any]:
         leave: dict[str, Any] = {"folds": True, "schedule": {"epochs"}}
@@ -198,6 +218,12 @@ class Plan(Frozen):
 def cache_digest(plan: DomainPlan) -> str:
     """sha256 of what the slice cache of a domain depends on."""
     keep = {"domain", "plane", "spacing_mm", "window", "label_detail", "normalisation"}
+    return digest_of(_without_reasons(plan.model_dump(mode="json", include=keep, exclude_defaults=True)))
+
+
+def label_digest(plan: DomainPlan) -> str:
+    """sha256 of what the labels in the slice cache of a domain depend on."""
+    keep = {"domain", "plane", "spacing_mm", "window", "label_detail"}
     return digest_of(_without_reasons(plan.model_dump(mode="json", include=keep, exclude_defaults=True)))
 
 
