@@ -15,6 +15,7 @@ from pedseg_plan.rules import (
     objective_rule,
     plane_rule,
     precision_rule,
+    prior_rule,
     spacing_rule,
     trained_on_validation,
 )
@@ -173,3 +174,13 @@ def test_folds():
 def test_domains_that_validate_on_training_exams_are_known():
     assert trained_on_validation(folds_rule({"a": alone(3), "b": alone(4)}, None).value) == ()
     assert trained_on_validation(folds_rule({"a": alone(3), "b": alone(2), "c": alone(1)}, None).value) == ("b", "c")
+
+
+def test_the_auto_encoder_of_the_objective_with_the_presets_figures_or_the_papers():
+    paper = load_preset("media2023")
+    chosen = prior_rule(paper, paper.objective_named("msc+mjap"), "dsl")
+    assert (chosen.value, chosen.why) == (paper.prior, paper.why["prior"])
+    assert prior_rule(paper, paper.objective, "dsl").value is None
+    other = prior_rule(DEFAULT.model_copy(update={"prior": None}), ObjectiveSpec(name="shape"), "individual")
+    assert other.value.learning_rate == 1e-2
+    assert other.why == "the preset has no figures: C section 3.2, D section 3.3"

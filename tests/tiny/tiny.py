@@ -101,7 +101,7 @@ def change_plan(root: Path, **changes: dict[str, Any]) -> Plan:
     files = Workspace(root).plan("default")
     plan = load_plan(files.plan)
     values = plan.model_dump(by_alias=True)
-    parts = {part: {**values[part], **value} for part, value in changes.items()}
+    parts = {part: {**(values[part] or {}), **value} for part, value in changes.items()}
     plan = Plan.model_validate({**values, **parts})
     save_plan(plan, files)
     return plan
