@@ -181,7 +181,8 @@ def test_wishes_that_cannot_be_meant(workspace: Path, options: PlanOptions, text
 
 
 @pytest.mark.parametrize(
-    ("network", "decoder", "figures"), [(None, "transposed", (1e-4, 16, 10)), ("att_unet", "transposed", (1e-3, 32, 20))]
+    ("network", "decoder", "figures"),
+    [(None, "transposed", (1e-4, 16, 10)), ("att_unet", "transposed", (1e-3, 32, 20))],
 )
 def test_a_papers_preset_plans_each_network_and_its_prior(workspace: Path, network, decoder, figures):
     options = PlanOptions(preset="combreg", network=network)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from pedseg.domains import load_domains
 from pedseg.plan import AutoencoderSpec, DomainPlan, ObjectiveSpec, Plan, PriorSpec, prior_for
 
 

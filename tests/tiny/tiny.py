@@ -136,9 +136,9 @@ def same_weights(a: Path, b: Path) -> bool:
     return list(one) == list(two) and all(torch.equal(one[k], two[k]) for k in one)
 
 
-def log_rows(folder: Path) -> list[dict[str, str]]:
-    """log.csv without the column that a clock fills."""
-    with (folder / "log.csv").open(encoding="utf-8") as stream:
+def log_rows(folder: Path, name: str = "log.csv") -> list[dict[str, str]]:
+    """log.csv, or another table of a fold, without the column that a clock fills."""
+    with (folder / name).open(encoding="utf-8") as stream:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(stream)]
 
 
