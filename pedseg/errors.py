@@ -194,6 +194,7 @@ WARNINGS: dict[str, str] = {
     "PS-W79": "sform and qform disagree",
     "PS-W85": "a damaged cache entry was made again",
     "PS-W86": "the newest checkpoint is damaged: the one before was taken",
+    "PS-W88": "values that are not finite: a step was left out, or the weights of a checkpoint came back",
     "PS-W89": "no validation exam: training exams stand in",
     "PS-W112": "nothing was found",
     "PS-W120": "the exam is sliced along its own acquisition axis",

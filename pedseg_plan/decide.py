@@ -32,6 +32,7 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
     encoder = rules.encoder_rule(network.value, options.encoder_weights)
     scheme, strategy = network.value.scheme, network.value.strategy
     objective = rules.objective_rule(preset, options.objective, scheme, len(parts), strategy=strategy)
+    prior = rules.prior_rule(preset, objective.value, scheme, strategy=strategy)
     precision = rules.precision_rule(options.precision or preset.precision, processor_flags())
     folds = rules.folds_rule({part.domain.name: part.cases for part in parts}, options.folds)
     decisions = {
@@ -41,6 +42,7 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         "network": network.value,
         "encoder_weights": encoder.value,
         "objective": objective.value,
+        "prior": prior.value,
         "augmentation": preset.augmentation,
         "schedule": _schedule(preset, options, precision.value),
         "prediction": preset.prediction,
@@ -52,6 +54,7 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         "network": network.why,
         "encoder_weights": encoder.why,
         "objective": objective.why,
+        **({"prior": prior.why} if prior.value else {}),
         "augmentation": preset.why["augmentation"],
         "epochs": _asked_or(options.epochs, preset.why["epochs"]),
         "batch": rules.batch_why(plan.share, len(parts), plan.schedule.batch, scheme),

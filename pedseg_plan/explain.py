@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pedseg.plan import DomainPlan, Plan
+from pedseg.plan import DomainPlan, Plan, PriorSpec
 from pedseg_plan.check import Finding
 from pedseg_plan.table import text_table
 
@@ -50,6 +50,7 @@ def _values(plan: Plan) -> dict[str, str]:
         "network": ", ".join(_network(plan)),
         "encoder_weights": _encoder(plan),
         "objective": f"{plan.objective.name}{weight}{dice}",
+        "prior": _prior(plan.prior) if plan.prior else "",
         "augmentation": f"{change.rotation_deg:g} deg, shift {change.shift_fraction:.0%}{scale}{flips}",
         "epochs": str(schedule.epochs),
         "batch": str(plan.share * (1 if plan.network.apart else len(plan.domains))),
@@ -73,3 +74,8 @@ def _network(plan: Plan) -> list[str]:
     spec = plan.network
     strategy = [] if spec.strategy == "multi" else [f"bones {spec.strategy}"]
     return [spec.name, spec.scheme, *strategy]
+
+
+def _prior(prior: PriorSpec) -> str:
+    kind, scheme = prior.autoencoder.kind, prior.autoencoder.scheme
+    return f"auto-encoder {kind}, {scheme}: {prior.learning_rate:g}, batch {prior.batch}, {prior.epochs} epochs"

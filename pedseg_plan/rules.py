@@ -11,7 +11,18 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from pedseg.errors import UsageError
-from pedseg.plan import EncoderWeights, Fold, NetworkSpec, ObjectiveSpec, misfit, unfit_scheme
+from pedseg.plan import (
+    EncoderWeights,
+    Fold,
+    NetworkSpec,
+    ObjectiveSpec,
+    PriorSpec,
+    Scheme,
+    Strategy,
+    misfit,
+    prior_for,
+    unfit_scheme,
+)
 from pedseg.plan.encoder import IMAGENET, NONE, encoder_weights
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts
@@ -121,6 +132,15 @@ def objective_rule(
     change = "is switched off" if fault.nearest == "ce" else f"becomes {fault.nearest}"
     lack = ", nothing to contrast" if wanted.contrasts else ""
     return Decision(preset.objective_named(fault.nearest), f"{wanted.name} {change}: {cause}{lack}")
+
+
+def prior_rule(
+    preset: Preset, objective: ObjectiveSpec, scheme: Scheme, *, strategy: Strategy = "multi"
+) -> Decision[PriorSpec | None]:
+    """How the auto-encoder of an objective is trained: the preset's figures, else those of the objective's paper."""
+    found = prior_for(objective, scheme, preset.prior, strategy=strategy)
+    paper = "B table 1" if "mjap" in objective.weights else "C section 3.2, D section 3.3"
+    return Decision(found, preset.why["prior"] if preset.prior else f"the preset has no figures: {paper}")
 
 
 def batch_why(share: int, n_domains: int, asked: int, scheme: str) -> str:

@@ -37,6 +37,10 @@ OPTION_IN_PLACE = {
 
 # Modules that are parts of one thing, and the test that shows the thing.
 PARTS = {
+    "tests/bundle/test_checkpoints.py": ("generations",),
+    "tests/bundle/test_prior.py": ("prior_steps",),
+    "tests/bundle/test_steps.py": ("augmenter",),
+    "tests/bundle/test_training.py": ("workflow",),
     "tests/dicom/test_discover.py": ("header", "tree"),
     "tests/dicom/test_series.py": ("choose", "phases", "repeats"),
     "tests/dicom/test_stack.py": ("frame", "values"),

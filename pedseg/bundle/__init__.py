@@ -2,6 +2,7 @@
 
 from pedseg.bundle.checkpoints import Checkpoints, resume
 from pedseg.bundle.export import bundle_template, check_fold, finish_fold, make_fold
+from pedseg.bundle.gradients import GradientLog
 from pedseg.bundle.inference import (
     PrepareSlices,
     ReadExam,
@@ -14,7 +15,18 @@ from pedseg.bundle.inference import (
     first_domain,
     fold_model,
 )
+from pedseg.bundle.judge import Judge, training_judge
 from pedseg.bundle.metrics import ExamDice
+from pedseg.bundle.prior import (
+    FoldPrior,
+    finish_prior,
+    prior_batches,
+    prior_digest,
+    prior_network,
+    prior_objective,
+    run_prior,
+)
+from pedseg.bundle.prior_steps import PriorStep, ReconstructStep
 from pedseg.bundle.progress import History, TensorBoard
 from pedseg.bundle.recipe import (
     Recipe,
@@ -40,11 +52,16 @@ __all__ = [
     "Checkpoints",
     "EpochOrder",
     "ExamDice",
+    "FoldPrior",
+    "GradientLog",
     "History",
+    "Judge",
     "PrepareSlices",
+    "PriorStep",
     "ProgressBar",
     "ReadExam",
     "Recipe",
+    "ReconstructStep",
     "RestoreLabels",
     "StackInferer",
     "TensorBoard",
@@ -57,6 +74,7 @@ __all__ = [
     "check_outputs",
     "exam_items",
     "finish_fold",
+    "finish_prior",
     "first_domain",
     "fold_entries",
     "fold_model",
@@ -65,10 +83,16 @@ __all__ = [
     "place_source",
     "predicted_domains",
     "prepare_process",
+    "prior_batches",
+    "prior_digest",
+    "prior_network",
+    "prior_objective",
     "resume",
+    "run_prior",
     "run_to_the_end",
     "run_training",
     "training_batches",
+    "training_judge",
     "training_network",
     "training_objective",
     "validation_batches",

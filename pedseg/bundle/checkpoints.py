@@ -1,69 +1,108 @@
-"""Training state on disk: whole, checked, two generations; and the way back from it."""
+"""The state of a training after every epoch, and the ways back to it: resuming, and returning from bad weights."""
 
 from __future__ import annotations
 
-import io
 import logging
-from pathlib import Path
 from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
-from torch import nn
+from torch import Tensor, nn
 
+from pedseg.bundle.generations import Generations, save_tensors
+from pedseg.bundle.judge import Judge
 from pedseg.bundle.progress import History
 from pedseg.bundle.recipe import Recipe
-from pedseg.errors import ModelError
+from pedseg.errors import ModelError, Notice, TrainingError
 from pedseg.inference.checkpoint import WEIGHTS
-from pedseg.networks.state_dicts import read_tensors
-from pedseg.workspace import atomic_write, file_digest, write_text
 
 log = logging.getLogger("pedseg.train")
-GENERATIONS = (Path("models/checkpoint_even.pt"), Path("models/checkpoint_odd.pt"))
-"""Written in turn, by the parity of the epoch: while one is replaced the other stands."""
-PARTS = {"plan", "fold", "epoch", "network", "optimizer", "history"}
 
 
 class Checkpoints:
     """After every epoch: state to resume from, and `model.pt` where validation Dice is the best so far.
 
-    Files hold tensors and plain values only. A kill at any moment leaves one generation that loads.
+    A kill at any moment leaves one generation that loads. Nothing that is not finite is kept: bad weights give way
+    to those of the epoch before, once, at half the learning rate from there.
 
     Args:
         recipe: the fold in training.
         network: multi-domain weights.
         optimizer: its state goes along.
-        history: rows so far go along.
+        history: rows so far go along; those of an auto-encoder have files of their own and no `model.pt`.
+        judge: its state goes along where there is one.
+        plan: digest of what the training depends on; None is the plan's.
     """
 
-    def __init__(self, recipe: Recipe, network: nn.Module, optimizer: torch.optim.Optimizer, history: History) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        history: History,
+        *,
+        judge: Judge | None = None,
+        plan: str | None = None,
+    ) -> None:
         self.recipe = recipe
         self.network = network
         self.optimizer = optimizer
         self.history = history
+        self.judge = judge
+        self.plan = plan or recipe.plan.resume_digest
+        self.rate = 1.0
+        self.generations = Generations(recipe.root, "prior" if history.prior else "checkpoint")
 
     def attach(self, engine: Engine) -> None:
         """Listen to a trainer. Attach last, behind the history."""
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
 
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Fill network, optimiser and discriminator."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.judge:
+            self.judge.load(state)
+        self.rate = float(state.get("rate", 1.0))
+
+    def rewind(self) -> bool:
+        """Return to the newest state at half the learning rate; False where that was done before, or there is none."""
+        state = self.generations.newest() if self.rate == 1 else None
+        if state is None:
+            return False
+        self.take_up(state)
+        self.rate = 0.5
+        text = f"weights go back to those behind epoch {state['epoch']}: on at half the learning rate"
+        log.warning("%s", Notice("PS-W88", text))
+        return True
+
     def _save(self, engine: Engine) -> None:
-        root, epoch = self.recipe.root, engine.state.epoch
-        weights = {k: v.detach().cpu() for k, v in self.network.state_dict().items()}
-        if self.history.best_epoch == epoch:
-            _save_tensors(root / WEIGHTS, weights)
+        epoch = engine.state.epoch
+        sound = self._is_finite()
+        if not sound and not self.rewind():
+            text = f"weights of epoch {epoch} are not finite: lower the learning rate, or use float32"
+            raise TrainingError("PS-A88", text)
+        weights = _on_cpu(self.network)
+        if sound and not self.history.prior and self.history.best_epoch == epoch:
+            save_tensors(self.recipe.root / WEIGHTS, weights)
         state = {
-            "plan": self.recipe.plan.resume_digest,
+            "plan": self.plan,
             "fold": self.recipe.exams_digest,
             "epoch": epoch,
             "network": weights,
             "optimizer": self.optimizer.state_dict(),
             "history": self.history.rows,
+            "rate": self.rate,
         }
-        _save_tensors(root / GENERATIONS[epoch % 2], state, checksum=True)
+        self.generations.save({**state, **(self.judge.state() if self.judge else {})})
+
+    def _is_finite(self) -> bool:
+        networks = [self.network, *([self.judge.network] if self.judge else [])]
+        return all(bool(torch.isfinite(v).all()) for n in networks for v in n.state_dict().values())
 
 
 def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> int:
-    """Take up a fold where its newest loadable checkpoint left it.
+    """Take up a training where its newest loadable checkpoint left it.
 
     Args:
         trainer: MONAI's; its epoch and iteration are set.
@@ -77,19 +116,18 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
         ModelError: PS-A87 the checkpoint belongs to another plan or fold, PS-A86 none of two generations loads.
     """
     if not enabled:
-        _forget(checkpoints.recipe.root)
-    state = _newest_state(checkpoints.recipe.root)
+        checkpoints.generations.forget()
+    state = checkpoints.generations.newest()
     if state is None:
         return 0
     recipe = checkpoints.recipe
-    if (state["plan"], state["fold"]) != (recipe.plan.resume_digest, recipe.exams_digest):
+    if (state["plan"], state["fold"]) != (checkpoints.plan, recipe.exams_digest):
         raise ModelError(
             "PS-A87",
             f"checkpoints of {recipe.root.name} are of plan {str(state['plan'])[:8]} or of other exams, this plan is "
-            f"{recipe.plan.resume_digest[:8]}: name another run with --run, or start over with --no-resume",
+            f"{checkpoints.plan[:8]}: name another run with --run, or start over with --no-resume",
         )
-    checkpoints.network.load_state_dict(state["network"])
-    checkpoints.optimizer.load_state_dict(state["optimizer"])
+    checkpoints.take_up(state)
     checkpoints.history.rows[:] = state["history"]
     epoch = int(state["epoch"])
     trainer.state.epoch = epoch
@@ -98,44 +136,5 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
     return epoch
 
 
-def _newest_state(root: Path) -> dict[str, Any] | None:
-    kept = [root / name for name in GENERATIONS if (root / name).is_file()]
-    states = [state for path in kept if (state := _checked_state(path)) is not None]
-    if kept and not states:
-        raise ModelError("PS-A86", f"no checkpoint of {root.name} can be loaded: start over with --no-resume")
-    return max(states, key=lambda s: int(s["epoch"]), default=None)
-
-
-def _checked_state(path: Path) -> dict[str, Any] | None:
-    try:
-        whole = _checksum(path).read_text("utf-8").strip() == file_digest(path)
-        if whole and set(state := read_tensors(path)) == PARTS:
-            return state
-    except (OSError, ModelError):
-        pass
-    log.warning("PS-W86: %s is damaged: the other generation is taken", path.name)
-    return None
-
-
-def _forget(root: Path) -> None:
-    """Remove checkpoints: the newest of a former training would be taken for this one's."""
-    for path in (root / name for name in GENERATIONS):
-        path.unlink(missing_ok=True)
-        _checksum(path).unlink(missing_ok=True)
-
-
-def _save_tensors(path: Path, value: Any, *, checksum: bool = False) -> None:
-    """Write tensors whole or not at all.
-
-    The checksum goes before its file: a kill between the two costs the older generation, never the only one.
-    """
-    buffer = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
-    torch.save(value, buffer)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
-        if checksum:
-            write_text(_checksum(path), file_digest(temporary) + "\n")
-
-
-def _checksum(path: Path) -> Path:
-    return path.with_suffix(".sha256")
+def _on_cpu(network: nn.Module) -> dict[str, Tensor]:
+    return {k: v.detach().cpu() for k, v in network.state_dict().items()}

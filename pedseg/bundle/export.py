@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from pedseg import __version__
-from pedseg.bundle.checkpoints import GENERATIONS
+from pedseg.bundle.generations import Generations
+from pedseg.bundle.prior import NOTE, PRIOR
 from pedseg.bundle.recipe import Recipe
 from pedseg.domains import Domain
 from pedseg.errors import ModelError, TrainingError
@@ -26,7 +27,11 @@ from pedseg.workspace import file_digest, write_json
 TEMPLATE = "multi_joint"
 SHOWN = 5
 """Differences named before the rest is left out."""
-SEALED = ("LICENSE", "configs/*", "docs/*", WEIGHTS.as_posix(), SOURCE.as_posix(), "log.csv", "progress.png")
+SEALED = (
+    "LICENSE", "configs/*", "docs/*", WEIGHTS.as_posix(), SOURCE.as_posix(), "log.csv", "progress.png", "gradients.csv",
+)  # fmt: skip
+OF_PRIOR = (PRIOR.as_posix(), NOTE.as_posix(), "prior.csv", "prior.png")
+"""Sealed too where the objective has an auto-encoder."""
 
 
 def bundle_template() -> Path:
@@ -44,7 +49,7 @@ def check_fold(folder: Path, plan: Plan, fold: Fold) -> None:
         ModelError: PS-A87, with the values that differ.
     """
     begun = folder / "configs"
-    if not (begun / "plan.json").is_file() or not any((folder / path).is_file() for path in GENERATIONS):
+    if not (begun / "plan.json").is_file() or not any(path.is_file() for path in Generations(folder).paths):
         return
     before, exams = load_plan(begun / "plan.json"), read_json(begun / "fold.json", "start over with --no-resume")
     changed = _changed(before.resume_values, plan.resume_values)
@@ -133,7 +138,9 @@ def finish_fold(recipe: Recipe, best_epoch: int) -> None:
     root = recipe.root
     if not (root / WEIGHTS).is_file():
         raise TrainingError("PS-A127", f"{root.name} has no {WEIGHTS}: train it again with --no-resume")
-    paths = sorted(p for pattern in SEALED for p in root.glob(pattern) if p.is_file())
+    prior = recipe.plan.shape_prior is not None
+    sealed = SEALED + (OF_PRIOR if prior else ())
+    paths = sorted(p for pattern in sealed for p in root.glob(pattern) if p.is_file())
     write_json(
         root / MANIFEST,
         {
@@ -144,6 +151,7 @@ def finish_fold(recipe: Recipe, best_epoch: int) -> None:
             "torch": torch.__version__,
             "best_epoch": best_epoch,
             "epochs": recipe.plan.schedule.epochs,
+            **({"prior": read_json(root / NOTE, "run pedseg_train again")} if prior else {}),
             "files": {p.relative_to(root).as_posix(): file_digest(p) for p in paths},
         },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,16 @@ class History:
     Args:
         recipe: the fold in training.
         dice: the validation metric.
+        prior: these are the epochs of the auto-encoder: `prior.csv` and `prior.png`; the last epoch is kept, not the
+            best.
     """
 
-    def __init__(self, recipe: Recipe, dice: ExamDice) -> None:
+    def __init__(self, recipe: Recipe, dice: ExamDice, *, prior: bool = False) -> None:
         self.recipe = recipe
         self.dice = dice
+        self.prior = prior
         self.rows: list[Row] = []
-        self._sums: Row = {}
-        self._steps = 0
+        self._values: dict[str, list[float]] = {}
         self._started = time.monotonic()
 
     def attach(self, engine: Engine) -> None:
@@ -49,30 +52,33 @@ class History:
         return int(max(self.rows, key=lambda r: r["dice"])["epoch"]) if self.rows else 0
 
     def _start(self, _engine: Engine) -> None:
-        self._sums, self._steps, self._started = {}, 0, time.monotonic()
+        self._values, self._started = {}, time.monotonic()
 
     def _add(self, engine: Engine) -> None:
         output: Row = engine.state.output  # type: ignore[assignment]
-        self._sums = {k: self._sums.get(k, 0.0) + v for k, v in output.items()}
-        self._steps += 1
+        for name, value in output.items():
+            kept = self._values.setdefault(name, [])
+            if math.isfinite(value):  # else the step was left out
+                kept.append(value)
 
     def _finish(self, engine: Engine) -> None:
-        losses = {k: v / self._steps for k, v in self._sums.items()}
+        losses = {k: sum(v) / len(v) if v else math.nan for k, v in self._values.items()}
         scores = {f"dice_{name}": value for name, value in self.dice.per_domain.items()}
         seconds = time.monotonic() - self._started
         dice = {"dice": self.dice.compute(), **scores}
         self.rows.append({"epoch": engine.state.epoch, **losses, **dice, "seconds": seconds})
         self._say(engine.state.max_epochs or 0)
-        write_log(self.recipe.root / "log.csv", self.rows)
-        with atomic_write(self.recipe.root / "progress.png") as path:
+        table, picture = ("prior.csv", "prior.png") if self.prior else ("log.csv", "progress.png")
+        write_log(self.recipe.root / table, self.rows)
+        with atomic_write(self.recipe.root / picture) as path:
             training_figure(self.rows, path)
 
     def _say(self, epochs: int) -> None:
         row = self.rows[-1]
         scores = ", ".join(f"{k.removeprefix('dice_')} {v:.3f}" for k, v in row.items() if k.startswith("dice_"))
-        best = " (best)" if self.best_epoch == row["epoch"] else ""
-        told = (row["epoch"], epochs, row["loss"], scores, best, row["seconds"])
-        log.info("epoch %d/%d: loss %.4f, Dice %s%s, %.0f s", *told)
+        best = " (best)" if self.best_epoch == row["epoch"] and not self.prior else ""
+        told = ("prior: " if self.prior else "", row["epoch"], epochs, row["loss"], scores, best, row["seconds"])
+        log.info("%sepoch %d/%d: loss %.4f, Dice %s%s, %.0f s", *told)
 
 
 class TensorBoard:

@@ -10,6 +10,7 @@ from typing import Literal, cast
 import torch
 from torch import nn
 
+from pedseg.bundle.generations import Generations
 from pedseg.data.batches import EqualBatches, OrderedBatches
 from pedseg.data.dataset import SliceDataset
 from pedseg.domains import Domain
@@ -55,7 +56,7 @@ class Recipe:
     @property
     def begun(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return any((self.root / "models").glob("checkpoint_*.pt"))
+        return any(path.is_file() for path in Generations(self.root).paths)
 
 
 def load_recipe(bundle_root: str | Path, dataset_dir: str | Path | None = None) -> Recipe:

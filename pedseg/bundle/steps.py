@@ -2,76 +2,75 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
 import torch
 from ignite.engine import Engine
 
+from pedseg.bundle.augmenter import Augmenter
+from pedseg.bundle.descent import Descent, Rewinder
+from pedseg.bundle.gradients import gradient_norms
+from pedseg.bundle.judge import Judge
 from pedseg.bundle.recipe import Recipe
-from pedseg.data.augment import Mirror, apply_augmentation, draw_augmentation, only_left_right
 from pedseg.data.dataset import Batch, SliceRef
-from pedseg.errors import TrainingError
 from pedseg.inference.device import arithmetic
 from pedseg.losses import majority
 from pedseg.networks import class_logits
-from pedseg.plan import DomainPlan
-from pedseg.volumes.slice_grid import left_right_axis_of
+from pedseg.plan import Coding
 
 Scored = tuple[torch.Tensor, torch.Tensor, SliceRef]
 """Predicted and reference labels (B, W, W), and where the first slice is."""
 
 
 class TrainStep:
-    """Augment, forward all domains at once, step.
+    """Augment, forward all domains at once, step; then the discriminator's step, where the objective has one.
 
-    MONAI's own update hard-codes CUDA autocast; this one uses the device at hand. Augmentation follows
-    from (seed, epoch, iteration), so that a resumed run repeats an unbroken one.
+    MONAI's own updates hard-code CUDA autocast, and its adversarial one shows the discriminator the grey image as
+    real. This one uses the device at hand and serves every objective in one `SupervisedTrainer`: an
+    `AdversarialTrainer` has no `network` and wants losses of its own for reconstruction and discriminator.
 
     Args:
         recipe: the fold in training.
+        judge: of objectives with a discriminator.
+        rewinder: brings back good weights; None stops where they go bad.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, *, judge: Judge | None = None, rewinder: Rewinder | None = None) -> None:
         self.plan = recipe.plan
-        self.mirrors = tuple(_mirror(part) for part in recipe.plan.domains)
+        self.augmented = Augmenter(recipe.plan)
         self.dtype = arithmetic(recipe.plan.schedule.precision)
+        self.descent = Descent(rewinder, clip_norm=recipe.plan.schedule.clip_norm)
+        self.judge = judge
 
     def __call__(self, engine: Engine, batch: Batch) -> dict[str, float]:
-        """Loss and its terms.
+        """Loss and its terms, NaN where the step was left out.
 
         Raises:
-            TrainingError: PS-A88 the loss is not finite; weights are as before the step.
+            TrainingError: PS-A88 losses that are not finite, too often in a row.
         """
         trainer: Any = engine
         trainer.network.train()
-        batch = self._augmented(batch.to(trainer.state.device), trainer.state.iteration)
+        batch = self.augmented(batch.to(trainer.state.device), trainer.state.iteration)
         self._set_learning_rate(trainer)
         trainer.optimizer.zero_grad(set_to_none=True)
         with torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32):
             output = trainer.network(batch.images, batch.sizes)
-        loss, terms = trainer.loss_function(output, batch.labels, batch.sizes)
-        if not bool(torch.isfinite(loss)):
-            values = ", ".join(f"{k} {v.item():g}" for k, v in terms.items())
-            raise TrainingError("PS-A88", f"loss is not finite ({values}): lower the learning rate, or use float32")
-        loss.backward()
-        trainer.optimizer.step()
-        return {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
+        loss, terms = trainer.loss_function(output, batch.labels, batch.sizes, images=batch.images)
+        if trainer.state.iteration == 1:
+            trainer.state.gradient_norms = gradient_norms(trainer.network, terms)
+        made = self.descent(trainer.network, trainer.optimizer, loss, terms)
+        values = {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
+        if self.judge:
+            values["discriminator"] = self.judge.step(trainer.loss_function, output, batch) if made else math.nan
+        return values if made else dict.fromkeys(values, math.nan)
 
     def _set_learning_rate(self, trainer: Any) -> None:
         done = (trainer.state.iteration - 1) / (trainer.state.max_epochs * trainer.state.epoch_length)
-        for group in trainer.optimizer.param_groups:
-            group["lr"] = self.plan.schedule.learning_rate_at(done)
-
-    def _augmented(self, batch: Batch, iteration: int) -> Batch:
-        seed = np.random.SeedSequence([self.plan.schedule.seed, iteration]).generate_state(1)[0]
-        generator = torch.Generator().manual_seed(int(seed))
-        drawn = draw_augmentation(self.plan.augmentation, len(batch.images), generator)
-        if self.plan.augmentation.flips == "left_right":
-            drawn = only_left_right(drawn, sizes=batch.sizes, mirrors=self.mirrors)
-        images, labels = apply_augmentation(batch.images, batch.labels, drawn, sizes=batch.sizes, mirrors=self.mirrors)
-        layout = torch.channels_last if self.plan.schedule.channels_last else torch.contiguous_format
-        return Batch(images.contiguous(memory_format=layout), labels, batch.sizes)
+        rate = self.descent.rate * self.plan.schedule.learning_rate_at(done)
+        for optimizer in (trainer.optimizer, *([self.judge.optimizer] if self.judge else [])):
+            for group in optimizer.param_groups:
+                group["lr"] = rate
 
 
 class ValidateStep:
@@ -97,11 +96,19 @@ class ValidateStep:
             torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32),
         ):
             output = evaluator.network(batch.images, batch.sizes).logits[place.domain]
-        logits = class_logits(output, self.coding, place.domain)
-        labels = batch.labels.clamp(max=1) if self.union else batch.labels
-        size = (logits.shape[2], logits.shape[3])
-        return logits.argmax(1), majority(labels, logits.shape[1], size), place
+        return scored(output, batch.labels, place, coding=self.coding, union=self.union)
 
 
-def _mirror(part: DomainPlan) -> Mirror:
-    return Mirror(left_right_axis_of(part.plane), part.domain.mirrored_labels)
+def scored(output: torch.Tensor, labels: torch.Tensor, place: SliceRef, *, coding: Coding, union: bool) -> Scored:
+    """Labels that a domain's output names, beside the reference.
+
+    Args:
+        output: (B, channels, H, W) logits.
+        labels: (B, d H, d W) of the reference.
+        place: of the first slice.
+        coding: what the channels stand for.
+        union: all structures count as one.
+    """
+    logits = class_logits(output, coding, place.domain)
+    size = (logits.shape[2], logits.shape[3])
+    return logits.argmax(1), majority(labels.clamp(max=1) if union else labels, logits.shape[1], size), place

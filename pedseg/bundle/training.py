@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,13 @@ import torch
 from ignite.engine import Engine, Events
 from tqdm import tqdm
 
+from pedseg.bundle.judge import Judge
+from pedseg.bundle.prior import FoldPrior
 from pedseg.bundle.recipe import Recipe
+from pedseg.bundle.workflow import run_config
 from pedseg.cli import progress_hidden
 from pedseg.data.batches import EqualBatches
 from pedseg.data.heap import keep_heap
-from pedseg.errors import PedsegError
 from pedseg.inference.device import choose_device
 from pedseg.losses import Objective
 
@@ -69,9 +69,22 @@ class ProgressBar:
         self._bar.close()
 
 
-def training_objective(recipe: Recipe) -> Objective:
-    """The plan's loss."""
-    return Objective(recipe.plan.objective, len(recipe.plan.domains), coding=recipe.plan.coding)
+def training_objective(recipe: Recipe, *, device: torch.device | None = None, judge: Judge | None = None) -> Objective:
+    """The plan's loss.
+
+    Args:
+        recipe: the fold in training; its auto-encoder is read when the loss first needs it.
+        device: where to train, the CPU where none is named.
+        judge: of objectives with a discriminator.
+    """
+    prior = FoldPrior(recipe, device or torch.device("cpu")) if recipe.plan.shape_prior else None
+    return Objective(
+        recipe.plan.objective,
+        len(recipe.plan.domains),
+        encoder=prior,
+        discriminator=judge.network if judge else None,
+        coding=recipe.plan.coding,
+    )
 
 
 def prepare_process(recipe: Recipe) -> None:
@@ -90,37 +103,7 @@ def run_training(folder: Path, *, device: str = "auto", resume: bool = True) -> 
         device: `auto`, `cpu`, `cuda[:n]` or `mps`.
         resume: take up where the newest checkpoint left the fold.
     """
-    from monai.bundle.workflows import ConfigWorkflow
-
-    logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)  # says that no log file is kept
-    place = choose_device(device)
-    workflow = ConfigWorkflow(
-        config_file=str(folder / "configs" / "train.yaml"),
-        meta_file=str(folder / "configs" / "metadata.json"),
-        logging_file=False,
-        workflow_type="train",
-        bundle_root=str(folder),
-        device=place,
-        resume=resume,
-    )
-    with _own_errors():
-        workflow.initialize()
-        workflow.run()
-        workflow.finalize()
-
-
-@contextmanager
-def _own_errors() -> Iterator[None]:
-    """Bring out a pedseg error that MONAI's parser has wrapped in its own."""
-    try:
-        yield
-    except RuntimeError as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, PedsegError):
-                raise cause from error
-            cause = cause.__cause__
-        raise
+    run_config(folder, "train", device=choose_device(device), resume=resume)
 
 
 def run_to_the_end(trainer: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from pedseg.bundle.checkpoints import GENERATIONS
+from pedseg.bundle.generations import Generations
 from pedseg.errors import ModelError
 from pedseg.inference.checkpoint import SOURCE, load_model, load_network
 from pedseg.workspace import atomic_write
@@ -30,7 +30,7 @@ def place_source(folder: Path, pretrained: Path, source: str, *, resume: bool = 
     buffer = io.BytesIO()
     torch.save(weights, buffer)
     path = folder / SOURCE
-    begun = any((folder / name).is_file() for name in GENERATIONS)
+    begun = any(path.is_file() for path in Generations(folder).paths)
     if resume and begun and (not path.is_file() or path.read_bytes() != buffer.getvalue()):
         text = f"{folder.name} began with other weights of {source} than {pretrained.parent.name} has now"
         raise ModelError("PS-A87", f"{text}: name another run with --run, or start over with --no-resume")

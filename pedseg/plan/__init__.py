@@ -6,6 +6,7 @@ from pedseg.plan.encoder import EncoderWeights
 from pedseg.plan.files import embed_plan, load_plan, save_plan
 from pedseg.plan.network import AutoencoderSpec, NetworkSpec, autoencoder_for, unfit_scheme
 from pedseg.plan.objective import ObjectiveSpec, misfit
+from pedseg.plan.prior import PriorSpec, prior_for
 from pedseg.plan.spec import (
     AugmentationSpec,
     DomainPlan,
@@ -15,6 +16,7 @@ from pedseg.plan.spec import (
     PredictionSpec,
     ScheduleSpec,
     cache_digest,
+    label_digest,
 )
 
 __all__ = [
@@ -30,16 +32,19 @@ __all__ = [
     "ObjectiveSpec",
     "Plan",
     "PredictionSpec",
+    "PriorSpec",
     "ScheduleSpec",
     "Scheme",
     "Strategy",
     "autoencoder_for",
     "cache_digest",
     "embed_plan",
+    "label_digest",
     "load_plan",
     "misfit",
     "output_coding",
     "plain_coding",
+    "prior_for",
     "save_plan",
     "unfit_scheme",
 ]

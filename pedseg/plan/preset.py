@@ -13,6 +13,7 @@ from pedseg.names import DecoderName, NetworkName, preset_names
 from pedseg.plan.files import parse
 from pedseg.plan.network import FROM_SCRATCH, NetworkSpec
 from pedseg.plan.objective import ObjectiveSpec
+from pedseg.plan.prior import PriorSpec
 from pedseg.plan.spec import AugmentationSpec, NormalisationSpec, PredictionSpec
 from pedseg.plan.values import Frozen, Positive, Weight
 
@@ -42,6 +43,7 @@ class Preset(Frozen):
         source: the paper, or what it derives from.
         objective: the preset's own.
         alternatives: other objectives it has figures for.
+        prior: of objectives that need an auto-encoder; None leaves it to `prior_for`.
         by_network: what changes for other networks, by name.
         window: pixels of a slice along each side.
         label_detail: labels along each side of a pixel.
@@ -54,6 +56,7 @@ class Preset(Frozen):
     network: NetworkSpec
     objective: ObjectiveSpec
     alternatives: tuple[ObjectiveSpec, ...] = ()
+    prior: PriorSpec | None = None
     by_network: dict[NetworkName, NetworkFigures] = Field(default_factory=dict)
     augmentation: AugmentationSpec
     window: Annotated[int, Field(ge=32, multiple_of=16)]
@@ -71,6 +74,7 @@ class Preset(Frozen):
     @model_validator(mode="after")
     def _every_number_has_a_reason(self) -> Preset:
         numbers = set(type(self).model_fields) - {"title", "source", "alternatives", "by_network", "why"}
+        numbers -= set() if self.prior else {"prior"}
         if set(self.why) != numbers:
             raise ValueError(f"why must explain {', '.join(sorted(numbers))}; got {', '.join(sorted(self.why))}")
         return self

@@ -16,6 +16,7 @@ from pedseg.plan.coding import Coding, output_coding
 from pedseg.plan.encoder import NONE, EncoderWeights
 from pedseg.plan.network import NetworkSpec, unfit_scheme
 from pedseg.plan.objective import ObjectiveSpec, misfit
+from pedseg.plan.prior import PriorSpec, prior_for
 from pedseg.plan.values import Fraction, Frozen, Positive
 from pedseg.workspace import digest_of
 
@@ -53,6 +54,7 @@ class ScheduleSpec(Frozen):
             training, so that the first epochs need not learn that most pixels are background.
         precision: arithmetic of the convolutions.
         seed: start of weights, order and augmentation.
+        clip_norm: gradients longer than this are shortened to it; None lets them be (the papers).
     """
 
     epochs: Annotated[int, Field(ge=1)] = 6
@@ -63,6 +65,7 @@ class ScheduleSpec(Frozen):
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
+    clip_norm: Positive | None = None
 
     def learning_rate_at(self, done: float) -> float:
         """Learning rate when a share 0..1 of all steps is done."""
@@ -135,6 +138,8 @@ class Plan(Frozen):
     network: NetworkSpec = NetworkSpec()
     encoder_weights: EncoderWeights = EncoderWeights()
     objective: ObjectiveSpec = ObjectiveSpec()
+    prior: PriorSpec | None = None
+    """How the auto-encoder of the objective is trained; None leaves it to `shape_prior`."""
     augmentation: AugmentationSpec = AugmentationSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     prediction: PredictionSpec = PredictionSpec()
@@ -158,6 +163,7 @@ class Plan(Frozen):
         spec = self.network
         if fault := misfit(self.objective.name, spec.scheme, len(names), strategy=spec.strategy):
             raise ValueError(str(fault))
+        self._check_prior()
         if self.prediction.mirror and self.augmentation.flips == "none":
             raise ValueError("prediction.mirror averages what training mirrored: set augmentation.flips to left_right")
         return self
@@ -193,6 +199,11 @@ class Plan(Frozen):
         return self._resumable(exclude_defaults=False)
 
     @property
+    def shape_prior(self) -> PriorSpec | None:
+        """How the auto-encoder is trained: `prior`, else as the papers did; None where the objective needs none."""
+        return self.prior or self._prior_of_the_papers
+
+    @property
     def share(self) -> int:
         """Slices of each domain in a batch: floor(batch / K), at least 2 (METHODS, section 4)."""
         if self.network.apart:
@@ -203,6 +214,20 @@ class Plan(Frozen):
     def coding(self) -> Coding:
         """What the channels of the network's output stand for."""
         return output_coding(self.network, [part.domain for part in self.domains])
+
+    def _check_prior(self) -> None:
+        if self.prior is None:
+            return
+        wanted = self._prior_of_the_papers
+        if wanted is None:
+            raise ValueError(f"objective {self.objective.name} needs no auto-encoder: leave prior out")
+        for key in ("scheme", "strategy"):
+            if (value := getattr(wanted.autoencoder, key)) != getattr(self.prior.autoencoder, key):
+                raise ValueError(f"objective {self.objective.name} needs prior.autoencoder.{key} {value}")
+
+    @property
+    def _prior_of_the_papers(self) -> PriorSpec | None:
+        return prior_for(self.objective, self.network.scheme, strategy=self.network.strategy)
 
     def _resumable(self, *, exclude_defaults: bool) -> dict[str, Any]:
         leave: dict[str, Any] = {"folds": True, "schedule": {"epochs"}}
@@ -223,6 +248,12 @@ class Plan(Frozen):
 def cache_digest(plan: DomainPlan) -> str:
     """sha256 of what the slice cache of a domain depends on."""
     keep = {"domain", "plane", "spacing_mm", "window", "label_detail", "normalisation"}
+    return digest_of(_without_reasons(plan.model_dump(mode="json", include=keep, exclude_defaults=True)))
+
+
+def label_digest(plan: DomainPlan) -> str:
+    """sha256 of what the labels in the slice cache of a domain depend on."""
+    keep = {"domain", "plane", "spacing_mm", "window", "label_detail"}
     return digest_of(_without_reasons(plan.model_dump(mode="json", include=keep, exclude_defaults=True)))
 
 

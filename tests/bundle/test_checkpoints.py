@@ -12,12 +12,18 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from ignite.engine import Engine, Events
 from tiny import copied, log_rows, same_weights, train
 
-from pedseg.errors import ModelError
+from pedseg.bundle import Checkpoints, ExamDice, History, fold_entries, load_recipe, training_network
+from pedseg.bundle.descent import Descent
+from pedseg.data import SliceDataset
+from pedseg.errors import ModelError, TrainingError
+from pedseg.losses import Objective
 
 EVEN, ODD = "models/checkpoint_even.pt", "models/checkpoint_odd.pt"
 
@@ -130,3 +136,76 @@ def test_a_full_disk_keeps_the_last_epoch_and_leaves_no_parts(tiny_workspace: Pa
 def one_thread() -> dict[str, str]:
     """As many threads as this process, for the order of additions depends on it."""
     return {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+
+
+def poisoned(monkeypatch: pytest.MonkeyPatch, *epochs: int) -> None:
+    """Make every loss of some epochs NaN."""
+    whole = Objective.__call__
+
+    def loss(self: Objective, *args: Any, **kwargs: Any) -> Any:
+        total, terms = whole(self, *args, **kwargs)
+        calls.append(0)
+        bad = (len(calls) - 1) // 20 + 1 in epochs  # 20 steps an epoch
+        return total * float("nan") if bad else total, terms
+
+    calls: list[int] = []
+    monkeypatch.setattr(Objective, "__call__", loss)
+
+
+def test_bad_losses_bring_the_last_checkpoint_back_once_at_half_the_rate(
+    tiny_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = copied(tiny_workspace, tmp_path)
+    whole = Descent._skip
+
+    def healed(self: Descent, *args: Any) -> None:
+        whole(self, *args)
+        if not self.skipped:  # it has returned
+            monkeypatch.undo()
+
+    poisoned(monkeypatch, 2, 3)
+    monkeypatch.setattr(Descent, "_skip", healed)
+    folder = train(root, epochs=2)
+    assert caplog.text.count("the step is left out") == 5
+    assert "PS-W88: weights go back to those behind epoch 1: on at half the learning rate" in caplog.text
+    state = torch.load(folder / EVEN, weights_only=True)
+    assert state["rate"] == 0.5
+    assert state["epoch"] == 2
+    assert all(bool(torch.isfinite(v).all()) for v in state["network"].values())
+    assert all(row["loss"] != "nan" for row in log_rows(folder))
+
+
+def test_bad_losses_without_end_stop_training_behind_the_last_good_epoch(
+    tiny_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = copied(tiny_workspace, tmp_path)
+    poisoned(monkeypatch, 3, 4)
+    with pytest.raises(TrainingError, match="PS-A88: loss is not finite"):
+        train(root)
+    folder = root / "runs/default/main/fold_0"
+    assert torch.load(folder / EVEN, weights_only=True)["epoch"] == 2
+    assert not (folder / "run.json").exists()
+
+
+def test_weights_that_are_not_finite_are_never_kept(tiny_run: Path, tmp_path: Path) -> None:
+    root = copied(tiny_run.parents[2], tmp_path)
+    recipe = load_recipe(root / "runs/default/main/fold_0")
+    network = training_network(recipe, SliceDataset(fold_entries(recipe, "train")), torch.device("cpu"))
+    history = History(recipe, ExamDice([part.domain for part in recipe.plan.domains]))
+    history.rows[:] = [{"epoch": 5, "dice": 1.0}]
+    kept = Checkpoints(recipe, network, torch.optim.Adam(network.parameters()), history)
+    before = (recipe.root / "models/model.pt").read_bytes()
+    for epoch in (5, 6):
+        with torch.no_grad():
+            next(network.buffers()).fill_(torch.nan)  # a running mean, which no step mends
+        engine = Engine(lambda *_: None)
+        kept.attach(engine)
+        engine.state.epoch = epoch
+        if epoch == 5:
+            engine.fire_event(Events.EPOCH_COMPLETED)
+            assert all(bool(torch.isfinite(v).all()) for v in network.state_dict().values())
+            assert torch.load(recipe.root / ODD, weights_only=True)["rate"] == 0.5
+        else:
+            with pytest.raises(TrainingError, match="PS-A88: weights of epoch 6 are not finite"):
+                engine.fire_event(Events.EPOCH_COMPLETED)
+    assert (recipe.root / "models/model.pt").read_bytes() == before

@@ -9,7 +9,7 @@ import torch
 from tiny import make_workspace, train
 
 from pedseg.bundle import make_fold, place_source
-from pedseg.bundle.checkpoints import GENERATIONS
+from pedseg.bundle.generations import Generations
 from pedseg.errors import ModelError
 from pedseg.inference.checkpoint import SOURCE, load_network
 from pedseg.plan import load_plan
@@ -47,7 +47,7 @@ def test_the_same_weights_again_change_nothing_and_others_are_refused_behind_a_c
     place_source(fold, pretrained, "shoulder")
     place_source(fold, pretrained, "ankle")  # nothing has been trained from the first
     before = (fold / SOURCE).read_bytes()
-    (fold / GENERATIONS[0]).touch()
+    Generations(fold).paths[0].touch()
     place_source(fold, pretrained, "ankle")
     assert (fold / SOURCE).read_bytes() == before
     with pytest.raises(ModelError, match=r"PS-A87: fold_0 began with other weights of shoulder than main has now: .*"):

@@ -206,6 +206,19 @@ def test_wishes_that_cannot_be_meant(workspace: Path, options: PlanOptions, text
         pedseg_plan(["ankle", "knee"], workspace, options=options)
 
 
+@pytest.mark.parametrize(
+    ("network", "decoder", "figures"),
+    [(None, "transposed", (1e-4, 16, 10)), ("att_unet", "transposed", (1e-3, 32, 20))],
+)
+def test_a_papers_preset_plans_each_network_and_its_prior(workspace: Path, network, decoder, figures):
+    options = PlanOptions(preset="combreg", network=network)
+    plan = pedseg_plan(["ankle", "knee"], workspace, options=options)
+    assert (plan.network.name, plan.network.decoder) == (network or "res_unet", decoder)
+    assert (plan.schedule.learning_rate, plan.schedule.batch, plan.schedule.epochs) == figures
+    assert (plan.objective.name, plan.prior.learning_rate) == ("shape+adv", 1e-2)
+    assert plan.why["prior"].startswith("D section 3.3")
+
+
 def test_the_decisions_are_printed_with_reasons(workspace: Path, capsys):
     assert main(["-d", "ankle", "knee", "-w", str(workspace), "-j", "1", "--batch", "9"]) == 0
     out = capsys.readouterr().out

@@ -18,6 +18,7 @@ from pedseg_plan.rules import (
     objective_rule,
     plane_rule,
     precision_rule,
+    prior_rule,
     spacing_rule,
     trained_on_validation,
 )
@@ -228,3 +229,11 @@ def test_codes_of_a_joint_are_not_judged_bone_by_bone():
     assert chosen.value.name == "shape"
     assert chosen.why == "spar becomes shape: the strategy is individual"
     assert objective_rule(preset, "spar", "individual", 3).value.name == "spar"
+def test_the_auto_encoder_of_the_objective_with_the_presets_figures_or_the_papers():
+    paper = load_preset("media2023")
+    chosen = prior_rule(paper, paper.objective_named("msc+mjap"), "dsl")
+    assert (chosen.value, chosen.why) == (paper.prior, paper.why["prior"])
+    assert prior_rule(paper, paper.objective, "dsl").value is None
+    other = prior_rule(DEFAULT.model_copy(update={"prior": None}), ObjectiveSpec(name="shape"), "individual")
+    assert other.value.learning_rate == 1e-2
+    assert other.why == "the preset has no figures: C section 3.2, D section 3.3"

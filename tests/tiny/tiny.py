@@ -103,7 +103,7 @@ def change_plan(root: Path, **changes: dict[str, Any]) -> Plan:
     files = Workspace(root).plan("default")
     plan = load_plan(files.plan)
     values = plan.model_dump(by_alias=True)
-    parts = {part: {**values[part], **value} for part, value in changes.items()}
+    parts = {part: {**(values[part] or {}), **value} for part, value in changes.items()}
     plan = Plan.model_validate({**values, **parts})
     save_plan(plan, files)
     return plan
@@ -138,9 +138,9 @@ def same_weights(a: Path, b: Path) -> bool:
     return list(one) == list(two) and all(torch.equal(one[k], two[k]) for k in one)
 
 
-def log_rows(folder: Path) -> list[dict[str, str]]:
-    """log.csv without the column that a clock fills."""
-    with (folder / "log.csv").open(encoding="utf-8") as stream:
+def log_rows(folder: Path, name: str = "log.csv") -> list[dict[str, str]]:
+    """log.csv, or another table of a fold, without the column that a clock fills."""
+    with (folder / name).open(encoding="utf-8") as stream:
         return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(stream)]
 
 

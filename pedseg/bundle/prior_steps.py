@@ -1,0 +1,99 @@
+"""What happens to one batch of masks: the iteration updates of the auto-encoder's engines (B, section 2.3)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import torch
+from ignite.engine import Engine
+from torch import Tensor
+
+from pedseg.bundle.augmenter import Augmenter
+from pedseg.bundle.descent import Descent, Rewinder
+from pedseg.bundle.recipe import Recipe
+from pedseg.bundle.steps import Scored, scored
+from pedseg.data.dataset import Batch, SliceRef
+from pedseg.inference.device import arithmetic
+from pedseg.losses import targets_of
+from pedseg.plan import PriorSpec
+
+
+class PriorStep:
+    """Augment as the network's batches are, encode and decode the masks of all domains at once, step.
+
+    Args:
+        recipe: the fold in training.
+        rewinder: brings back good weights; None stops where they go bad.
+    """
+
+    def __init__(self, recipe: Recipe, *, rewinder: Rewinder | None = None) -> None:
+        self.prior = cast("PriorSpec", recipe.plan.shape_prior)
+        self.masks = Masks(recipe)
+        self.augmented = Augmenter(recipe.plan)
+        self.dtype = arithmetic(recipe.plan.schedule.precision)
+        self.descent = Descent(rewinder, clip_norm=recipe.plan.schedule.clip_norm)
+
+    def __call__(self, engine: Engine, batch: Batch) -> dict[str, float]:
+        """Loss of the reconstruction and its terms, NaN where the step was left out.
+
+        Raises:
+            TrainingError: PS-A88 losses that are not finite, too often in a row.
+        """
+        trainer: Any = engine
+        trainer.network.train()
+        batch = self.augmented(batch.to(trainer.state.device), trainer.state.iteration)
+        for group in trainer.optimizer.param_groups:
+            group["lr"] = self.descent.rate * self.prior.learning_rate
+        trainer.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            output = trainer.network(self.masks(batch))
+        loss, terms = trainer.loss_function(output, batch.labels, batch.sizes)
+        made = self.descent(trainer.network, trainer.optimizer, loss, terms)
+        values = {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
+        return values if made else dict.fromkeys(values, math.nan)
+
+
+class ReconstructStep:
+    """Labels that the auto-encoder makes of a batch of one domain's masks, without augmentation.
+
+    Args:
+        recipe: the fold in training.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.masks = Masks(recipe)
+        self.dtype = arithmetic(recipe.plan.schedule.precision)
+        self.coding = recipe.plan.coding
+        self.union = recipe.plan.network.strategy == "global"
+
+    def __call__(self, engine: Engine, item: tuple[Batch, SliceRef]) -> Scored:
+        """Labels again, the labels themselves, and where the first slice is."""
+        evaluator: Any = engine
+        batch, place = item
+        batch = batch.to(evaluator.state.device)
+        evaluator.network.eval()
+        with (
+            torch.inference_mode(),
+            torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32),
+        ):
+            output = evaluator.network(self.masks(batch)).logits[place.domain]
+        return scored(output, batch.labels, place, coding=self.coding, union=self.union)
+
+
+class Masks:
+    """What a prior sees of a batch, the same as its objective: the share of each pixel that every class covers.
+
+    Args:
+        recipe: the fold in training.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.coding = recipe.plan.coding
+        self.layout = torch.channels_last if recipe.plan.schedule.channels_last else torch.contiguous_format
+
+    def __call__(self, batch: Batch) -> list[Tensor]:
+        """One (B_k, channels, H, W) a domain; empty for a domain without images."""
+        rows, columns = batch.images.shape[2:]
+        masks = targets_of(batch.labels, batch.sizes, self.coding, size=(rows, columns))
+        return [mask.contiguous(memory_format=self.layout) for mask in masks]

@@ -1,0 +1,70 @@
+"""Objectives with auto-encoders and discriminators, from the cache to labels of an unseen exam."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import JOINTS, change_plan, copied, log_rows, make_exam, same_weights, train
+
+from pedseg.bundle import make_fold
+from pedseg.domains import load_domains
+from pedseg.evaluation.overlap import dice
+from pedseg.inference import load_model, predict_volume
+from pedseg.plan import load_plan
+
+OF_ALL: dict[str, Any] = {"autoencoder": {"channels": (16, 16, 16, 32, 32)}, "learning_rate": 3e-3, "batch": 6}
+OF_ONE: dict[str, Any] = {
+    **OF_ALL, "autoencoder": {"kind": "single", "scheme": "individual", "channels": (8, 8, 8, 16, 16)}
+}  # fmt: skip
+PRIORS: dict[str, dict[str, Any]] = {"msc+mjap": OF_ALL, "shape+adv": OF_ONE, "spar": OF_ONE}
+
+
+def planned(workspace: Path, into: Path, name: str, epochs: int) -> Path:
+    """A copy of the tiny workspace with another objective."""
+    root = copied(workspace, into)
+    schedule = {"decay": "none"}
+    change_plan(root, objective={"name": name}, prior={**PRIORS[name], "epochs": epochs}, schedule=schedule)
+    return root
+
+
+@pytest.mark.parametrize("name", list(PRIORS))
+def test_a_fold_learns_and_segments_an_unseen_exam(tiny_workspace: Path, tmp_path: Path, name: str) -> None:
+    root = planned(tiny_workspace, tmp_path, name, 2)
+    folder = train(root)
+    rows = log_rows(folder)
+    assert {"loss", "ce", *name.split("+")} <= set(rows[0])
+    assert ("discriminator" in rows[0]) == (name != "msc+mjap")
+    manifest = json.loads((folder / "run.json").read_text("utf-8"))
+    assert set(manifest["prior"]["dice"]) == set(JOINTS)
+    assert {"gradients.csv", "prior.csv", "models/prior.pt", "models/prior.json"} <= set(manifest["files"])
+    assert max(float(row["dice"]) for row in rows) > 0.6
+    (ankle,) = load_domains(["ankle"])
+    image, reference = make_exam(ankle, 900)
+    prediction = predict_volume(image, load_model(folder), domain="ankle")
+    assert dice(prediction.labels.array, reference.array, ankle.n_classes).mean() > 0.6
+
+
+def test_monai_run_trains_the_prior_and_the_network_to_the_same_bits(tiny_workspace: Path, tmp_path: Path) -> None:
+    root = planned(tiny_workspace, tmp_path, "spar", 1)
+    change_plan(root, schedule={"epochs": 1})
+    own = train(root)
+    plan, fold = load_plan(root / "plans/default"), root / "runs/default/monai/fold_0"
+    make_fold(fold, plan, "0", plan.folds[0])
+    command = [sys.executable, "-m", "monai.bundle", "run", "--bundle_root", str(fold)]
+    command += ["--config_file", str(fold / "configs/train.yaml"), "--meta_file", str(fold / "configs/metadata.json")]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    done = subprocess.run(
+        [*command, "--device", "$torch.device('cpu')"], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert same_weights(fold, own)
+    assert log_rows(fold) == log_rows(own)
+    assert (fold / "models/prior.pt").read_bytes() == (own / "models/prior.pt").read_bytes()
+    assert (fold / "models/prior.json").read_bytes() == (own / "models/prior.json").read_bytes()
