@@ -2,7 +2,7 @@
 
 All train for about as many steps; three further patients validate. Two networks of one patient each are averaged,
 for one child alone may happen to be a good or a bad example. Run with `python -m benchmarks.training_size` where
-pedseg is installed; some minutes on two cores.
+pedseg is installed; half an hour on two cores.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pedseg_train import TrainOptions, pedseg_train
 TRAINING = ((0, 1, 2, 3, 4), (0,), (3,))
 """Patients that train each network; the first is the large one."""
 VALIDATION = (5, 6, 7)
-EPOCHS = 10
+EPOCHS = 30
 """Of the large one; the others get as many steps."""
 WANTED = 0.05
 

@@ -91,7 +91,8 @@ def prepare_process(recipe: Recipe) -> None:
     """Make the process ready to train: seed, deterministic kernels where they exist, memory kept."""
     torch.manual_seed(recipe.plan.schedule.seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # every new tensor, a tenth of a step on a CPU
+    # else every new tensor is filled first: a tenth of a step on a CPU
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     keep_heap()
 
 
