@@ -39,7 +39,7 @@ OF_ONE_JOINT = PriorSpec(
 
 
 def prior_for(
-    objective: ObjectiveSpec, scheme: Scheme, figures: PriorSpec | None = None, *, strategy: Strategy = "multi"
+    objective: ObjectiveSpec, scheme: Scheme, *, figures: PriorSpec | None = None, strategy: Strategy = "multi"
 ) -> PriorSpec | None:
     """What an objective needs trained before it, None where it needs nothing.
 

@@ -161,11 +161,6 @@ def test_each_network_has_its_own_figures(preset, network, decoder, figures, wei
     assert set(p.why) == set(load_preset(preset).why)
 
 
-def test_a_network_without_figures_leaves_the_preset_as_it_is():
-    assert load_preset("combreg").for_network("unet") == load_preset("combreg")
-    assert load_preset("combreg").for_network(None) == load_preset("combreg")
-
-
 def test_a_prior_needs_a_reason_where_there_is_one():
     values = load_preset("combreg").model_dump()
     with pytest.raises(ValidationError, match="why must explain"):
