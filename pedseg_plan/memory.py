@@ -104,7 +104,7 @@ def _ratio(network: NetworkSpec, measure: Callable[[tuple[int, ...]], float]) ->
 
 
 def _squares(channels: tuple[int, ...]) -> float:
-    return sum(c**2 for c in channels)
+    return sum(c * c for c in channels)
 
 
 def _pixels(channels: tuple[int, ...]) -> float:

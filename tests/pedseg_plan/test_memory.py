@@ -18,7 +18,7 @@ from pedseg.plan import NetworkSpec
 from pedseg_plan.memory import COUNTED, GIB, LIBRARIES, PREDICTION_BATCH, parameters, prediction_gib, training_gib
 
 JOINTS = load_domains(("ankle", "knee", "shoulder"))
-COUNT_FACTOR, MEASURED_FACTOR = 1.15, 1.5
+COUNT_FACTOR, MEASURED_FACTOR = 1.25, 1.5
 """How far an estimate may be from what was counted, and from the memory a process was measured to take."""
 every = pytest.mark.parametrize(("name", "decoder"), COUNTED)
 
@@ -105,7 +105,7 @@ print(json.dumps(memory("VmHWM:") - empty))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n == "unet" else pytest.mark.slow) for n in NETWORKS])
 def test_a_step_takes_about_the_estimated_memory(name: NetworkName):
     """In a process of its own, above what its libraries take."""
     window, share = 128, 2
