@@ -34,7 +34,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def planned(tmp_path_factory: pytest.TempPathFactory, file: Path) -> Path:
     """One exam, planned with the file and in the slice cache; not to be changed: copy it."""
     root = tmp_path_factory.mktemp("planned") / "workspace"
-    make_workspace(root, ("ankle",), n=1, wishes={**NETWORK, "encoder_weights": str(file)})
+    wishes = {**NETWORK, "encoder_weights": str(file)}
+    make_workspace(root, ("ankle",), n=1, wishes=wishes, schedule={"decay": "none"})
     return root
 
 
