@@ -61,7 +61,7 @@ class BoneAutoencoder(nn.Module):
 
     def _pairs(self, masks: Tensor) -> list[tuple[Autoencoder, Tensor]]:
         networks = cast("Iterable[Autoencoder]", self.networks)
-        return list(zip(networks, masks.split(1, dim=1), strict=True))
+        return list(zip(networks, torch.split(masks, 1, dim=1), strict=True))
 
 
 class BoneDiscriminator(nn.Module):
@@ -77,7 +77,7 @@ class BoneDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 1 + bones, H, W), the image first -> scores (B, bones, h, w)."""
-        image, *masks = x.split(1, dim=1)
+        image, *masks = torch.split(x, 1, dim=1)
         pairs = zip(self.networks, masks, strict=True)
         return torch.cat([network(torch.cat([image, mask], 1)) for network, mask in pairs], 1)
 

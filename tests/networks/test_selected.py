@@ -165,8 +165,10 @@ def _bundle(root: Path, plan: Plan, domain: str) -> dict[str, str]:
     return {k: str(root / f"configs/{k}.json") for k in ("inference", "metadata")}
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("domain", ["ankle", "knee"])
+@pytest.mark.parametrize(
+    ("scheme", "domain"),
+    [*((s, d) for s in SCHEMES[:-2] for d in ("ankle", "knee")), ("bones", "shoulder"), ("union", "ankle")],
+)
 def test_monai_exports_torchscript(tmp_path: Path, scheme: str, domain: str) -> None:
     from monai.bundle import ckpt_export, verify_net_in_out
 
