@@ -22,15 +22,23 @@ from pedseg.volumes.nifti import write_nifti
 from pedseg_predict import PredictOptions, pedseg_predict
 from pedseg_train import TrainOptions, pedseg_train
 
-CHANNELS = (8, 8, 16, 16, 16)
+NARROW, WIDE = (8, 8, 16, 16, 16), (16, 16, 32, 32, 32)
 DOMAINS = {d.name: d for d in load_domains(JOINTS)}
 
 
-def trained(root: Path, joints: tuple[str, ...], wishes: dict[str, str], **options: Any) -> list[Path]:
+def trained(
+    root: Path,
+    joints: tuple[str, ...],
+    wishes: dict[str, str],
+    *,
+    channels: tuple[int, ...] = NARROW,
+    epochs: int = 4,
+    resume: bool = True,
+) -> list[Path]:
     """Plan, slice cache and fold 0; the folders."""
     if not (root / "plans").exists():
-        make_workspace(root, joints, wishes=wishes, network={"channels": CHANNELS})
-    return pedseg_train(["0"], root, options=TrainOptions(device="cpu", **options))
+        make_workspace(root, joints, wishes=wishes, network={"channels": channels})
+    return pedseg_train(["0"], root, options=TrainOptions(device="cpu", epochs=epochs, resume=resume))
 
 
 def predicted(fold: Path, out: Path, domain: Domain) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -49,7 +57,7 @@ def column(fold: Path, name: str) -> list[float]:
 
 
 def test_shared(tmp_path: Path) -> None:
-    (fold,) = trained(tmp_path / "w", JOINTS, {"scheme": "shared"})
+    (fold,) = trained(tmp_path / "w", JOINTS, {"scheme": "shared"}, channels=WIDE, epochs=8)
     plan = load_plan(fold / "configs/plan.json")
     assert (plan.network.scheme, plan.objective.name) == ("shared", "ce")
     assert weights(fold)["network.head.weight"].shape[0] == 10
@@ -90,7 +98,7 @@ def test_all_bones_as_one(tmp_path: Path) -> None:
 def transferred(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace of two joints, every ordered pair trained."""
     root = tmp_path_factory.mktemp("pairs") / "w"
-    folds = trained(root, ("ankle", "shoulder"), {"scheme": "transfer"}, epochs=2)
+    folds = trained(root, ("ankle", "shoulder"), {"scheme": "transfer"})
     assert [f.parent.name for f in folds] == ["main_individual", "main_from_ankle", "main_from_shoulder"]
     return root
 
@@ -129,13 +137,13 @@ def test_transfer_is_resumed_where_it_stopped_and_not_from_other_weights(transfe
     root = copied(transferred, tmp_path)
     before = {p: p.read_bytes() for p in root.glob("runs/*/*/fold_0/models/*.pt")}
     assert len(before) == 3 * 3 + 2
-    trained(root, (), {}, epochs=2)
+    trained(root, (), {})
     assert {p: p.read_bytes() for p in before} == before
     path = run_of(root, "main_from_shoulder") / SOURCE
     path.write_bytes(before[run_of(root, "main_from_ankle") / SOURCE])
     with pytest.raises(ModelError, match=r"PS-A87: fold_0 began with other weights of shoulder than main_individual"):
-        trained(root, (), {}, epochs=2)
+        trained(root, (), {})
     assert (path.parents[1] / "run.json").is_file()  # refused before anything is touched
-    trained(root, (), {}, epochs=2, resume=False)
+    trained(root, (), {}, resume=False)
     whole = [p for p in before if not p.name.startswith("checkpoint")]  # those know how many seconds it took
     assert {p: p.read_bytes() for p in whole} == {p: before[p] for p in whole}

@@ -43,6 +43,10 @@ CPU = torch.device("cpu")
 PRIOR: dict[str, Any] = {
     "autoencoder": {"channels": (16, 16, 16, 32, 32)}, "learning_rate": 3e-3, "batch": 6, "epochs": 3
 }  # fmt: skip
+OF_ONE: dict[str, Any] = {
+    "autoencoder": {"kind": "single", "scheme": "individual", "channels": (16, 16, 32, 32, 32)},
+    "learning_rate": 1e-2, "batch": 8, "epochs": 10,
+}  # fmt: skip
 
 
 def slices(recipe: Recipe) -> SliceDataset:
@@ -100,18 +104,27 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return seen
 
 
-def test_it_learns_to_give_back_masks_it_has_not_seen(prior_fold: Path) -> None:
+def test_it_learns_to_give_back_masks_it_has_not_seen(tiny_workspace: Path, tmp_path: Path) -> None:
+    """A mask of one label everywhere scores 0.25 or less: no bone is larger."""
+    root = copied(tiny_workspace, tmp_path)
+    gentle = {"rotation_deg": 5, "shift_fraction": 0.05, "scale_fraction": 0.05, "flips": "none"}
+    change_plan(root, augmentation=gentle, prediction={"mirror": False}, objective={"name": "shape"}, prior=OF_ONE)
+    fold = trained(root)
+    dice = note_of(fold)["dice"]
+    assert list(dice) == ["ankle", "knee", "shoulder"]
+    assert min(dice.values()) > 0.4
+    rows = log_rows(fold, "prior.csv")
+    assert all(float(rows[-1][f"dice_{name}"]) == pytest.approx(value, abs=1e-5) for name, value in dice.items())
+    assert all(float(rows[-1][f"dice_{name}"]) > float(rows[0][f"dice_{name}"]) + 0.1 for name in dice)
+
+
+def test_its_loss_is_the_papers(prior_fold: Path) -> None:
     rows = log_rows(prior_fold, "prior.csv")
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert {"loss", "ce", "msc", "dice_ankle", "dice_knee", "dice_shoulder"} <= set(rows[0])
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
     loss = float(rows[0]["ce"]) + 0.05 * float(rows[0]["msc"])  # B eq. 6
     assert float(rows[0]["loss"]) == pytest.approx(loss, abs=1e-4)
-    dice = note_of(prior_fold)["dice"]
-    assert list(dice) == ["ankle", "knee", "shoulder"]
-    # one label everywhere scores under 0.2: no bone covers more than a tenth of the slices
-    assert min(dice.values()) > 0.6
-    assert dice["ankle"] == pytest.approx(float(rows[-1]["dice_ankle"]), abs=1e-5)
 
 
 def test_files_are_tensors_vouched_for_and_no_states_are_left(prior_fold: Path) -> None:
