@@ -96,7 +96,7 @@ def prior_rule(
     preset: Preset, objective: ObjectiveSpec, scheme: Literal["dsl", "individual"]
 ) -> Decision[PriorSpec | None]:
     """How the auto-encoder of an objective is trained: the preset's figures, else those of the objective's paper."""
-    found = prior_for(objective, scheme, preset.prior)
+    found = prior_for(objective, scheme, figures=preset.prior)
     paper = "B table 1" if "mjap" in objective.weights else "C section 3.2, D section 3.3"
     return Decision(found, preset.why["prior"] if preset.prior else f"the preset has no figures: {paper}")
 

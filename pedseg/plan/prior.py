@@ -38,7 +38,7 @@ OF_ONE_JOINT = PriorSpec(
 
 
 def prior_for(
-    objective: ObjectiveSpec, scheme: Literal["dsl", "shared", "individual"], figures: PriorSpec | None = None
+    objective: ObjectiveSpec, scheme: Literal["dsl", "shared", "individual"], *, figures: PriorSpec | None = None
 ) -> PriorSpec | None:
     """What an objective needs trained before it, None where it needs nothing.
 

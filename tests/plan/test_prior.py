@@ -32,7 +32,7 @@ def test_the_papers_figures():
 
 def test_a_presets_figures_go_before_the_papers_but_the_objective_says_which_auto_encoder():
     own = PriorSpec(autoencoder=AutoencoderSpec(channels=(4, 4, 4, 4, 4)), learning_rate=0.5, batch=3, epochs=2)
-    found = prior_for(ObjectiveSpec(name="shape"), "individual", own)
+    found = prior_for(ObjectiveSpec(name="shape"), "individual", figures=own)
     assert figures(found) == ("single", "individual", "ce", 0.5, 3, 2)
     assert found.autoencoder.channels == (4, 4, 4, 4, 4)
 
