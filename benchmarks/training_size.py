@@ -25,7 +25,7 @@ from pedseg_train import TrainOptions, pedseg_train
 TRAINING = ((0, 1, 2, 3, 4), (0,), (3,))
 """Patients that train each network; the first is the large one."""
 VALIDATION = (5, 6, 7)
-EPOCHS = 30
+EPOCHS = 20
 """Of the large one; the others get as many steps."""
 WANTED = 0.05
 
