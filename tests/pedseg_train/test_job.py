@@ -136,7 +136,8 @@ def test_a_loss_that_is_not_finite_stops_with_exit_8(
     assert main(["0", "-w", str(root), "--device", "cpu"]) == 8
     *warnings, last = capsys.readouterr().err.strip().splitlines()
     assert last.startswith("pedseg_train: PS-A88: ")
-    assert warnings and all(line.startswith("warning: PS-W88: ") for line in warnings)
+    assert warnings
+    assert all(line.startswith("warning: PS-W88: ") for line in warnings)
 
 
 def test_another_plan_is_refused_by_name_and_nothing_of_the_fold_is_touched(
