@@ -38,6 +38,7 @@ class Row:
     network: str
     scheme: str
     objective: str
+    strategy: str = "multi"
 
     def __str__(self) -> str:
         return f"{self.table}: {self.row}"
@@ -45,11 +46,14 @@ class Row:
 
 ROWS = (
     Row("A table 1", "UNet Base", "miccai2021", "unet", "individual", "ce"),
+    Row("A table 1", "UNet Joint", "miccai2021", "unet", "shared", "ce"),
     Row("A table 1", "UNet DSL", "miccai2021", "unet", "dsl", "ce"),
     Row("A table 1", "Att-UNet Base", "miccai2021", "att_unet", "individual", "ce"),
     Row("A table 1", "Att-UNet DSL", "miccai2021", "att_unet", "dsl", "ce"),
     Row("A table 1", "Proposed", "miccai2021", "unet", "dsl", "ssc"),
     Row("B table 2", "Individual", "media2023", "att_unet", "individual", "ce"),
+    Row("B table 2", "Transfer", "media2023", "att_unet", "transfer", "ce"),
+    Row("B table 2", "Shared", "media2023", "att_unet", "shared", "ce"),
     Row("B table 2", "DSL", "media2023", "att_unet", "dsl", "ce"),
     Row("B table 2", "DSL + SSC", "media2023", "att_unet", "dsl", "ssc"),
     Row("B table 2", "DSL + MSC", "media2023", "att_unet", "dsl", "msc"),
@@ -58,6 +62,8 @@ ROWS = (
     Row("B table 3", "Efficient-UNet Individual", "media2023", "efficient_unet", "individual", "ce"),
     Row("C table 1", "Base. UNet", "isbi2021", "unet", "individual", "ce"),
     Row("D table 2", "Att-UNet Multi Base", "combreg", "att_unet", "individual", "ce"),
+    Row("D table 2", "Att-UNet Individual Base", "combreg", "att_unet", "individual", "ce", "individual"),
+    Row("D table 2", "Att-UNet Global Base", "combreg", "att_unet", "individual", "ce", "global"),
     Row("D table 3", "VGG Multi Base", "combreg", "vgg_unet", "individual", "ce"),
     Row("D table 3", "Dense Multi Base", "combreg", "dense_unet", "individual", "ce"),
     Row("D table 3", "Res Multi Base", "combreg", "res_unet", "individual", "ce"),
@@ -80,7 +86,8 @@ def test_a_row_is_planned_by_its_name_and_trains(
     if row.preset not in preset_names():
         pytest.skip(f"pedseg has no preset {row.preset}")
     plan = decide(*surveyed, options_of(row))
-    assert (plan.network.name, plan.network.scheme) == (row.network, row.scheme)
+    network = plan.network
+    assert (network.name, network.scheme, network.strategy) == (row.network, row.scheme, row.strategy)
     assert (plan.objective.name, plan.preset) == (row.objective, row.preset)
     told, changed = one_step(plan, tmp_path)
     assert set(told) == {"loss", "ce", *plan.objective.weights}
@@ -89,9 +96,10 @@ def test_a_row_is_planned_by_its_name_and_trains(
 
 
 def options_of(row: Row) -> PlanOptions:
-    batch = SHARE if row.scheme == "individual" else SHARE * len(JOINTS)
+    batch = SHARE if row.scheme in ("individual", "transfer") else SHARE * len(JOINTS)
     return PlanOptions(
         preset=row.preset, network=row.network, scheme=row.scheme, objective=row.objective,
+        strategy=row.strategy,
         encoder_weights="none", window=WINDOW, batch=batch, precision="float32",
     )  # fmt: skip
 
@@ -102,7 +110,7 @@ def one_step(plan: Plan, folder: Path) -> tuple[dict[str, float], float]:
     before = {k: v.clone() for k, v in network.named_parameters() if v.dim() == 4}
     engine = SimpleNamespace(
         network=network, optimizer=torch.optim.Adam(network.parameters(), lr=plan.schedule.learning_rate),
-        loss_function=Objective(plan.objective, len(plan.domains)),
+        loss_function=Objective(plan.objective, len(plan.domains), coding=plan.coding),
         state=SimpleNamespace(device=torch.device("cpu"), iteration=1, max_epochs=1, epoch_length=1),
     )  # fmt: skip
     told = TrainStep(Recipe(folder, plan, "0", Fold(train={}), folder))(engine, batch_for(plan))  # type: ignore[arg-type]

@@ -22,6 +22,8 @@ from pedseg.volumes.nifti import write_nifti
 from pedseg_predict import PredictOptions, pedseg_predict
 from pedseg_train import TrainOptions, pedseg_train
 
+pytestmark = pytest.mark.slow
+
 NARROW, WIDE = (8, 8, 16, 16, 16), (16, 16, 32, 32, 32)
 DOMAINS = {d.name: d for d in load_domains(JOINTS)}
 

@@ -68,6 +68,7 @@ def test_training_starts_from_the_planned_file(trained: Path, file: Path) -> Non
     assert not torch.equal(resumed.network.encoder._conv_stem.weight, stem), "its checkpoint will fill it"
 
 
+@pytest.mark.slow
 def test_a_resumed_fold_does_not_need_the_file_again(
     trained: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_another_file_under_its_name_is_refused(planned: Path, file: Path, tmp_p
         file.write_bytes(kept)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("offline")
 def test_prediction_asks_for_no_encoder_weights(trained: Path, tmp_path: Path) -> None:
     """Neither for a file that is gone nor for the network."""

@@ -19,6 +19,8 @@ from pedseg.evaluation.overlap import dice
 from pedseg.inference import load_model, predict_volume
 from pedseg.plan import load_plan
 
+pytestmark = pytest.mark.slow
+
 OF_ALL: dict[str, Any] = {"autoencoder": {"channels": (16, 16, 16, 32, 32)}, "learning_rate": 3e-3, "batch": 6}
 OF_ONE: dict[str, Any] = {
     **OF_ALL, "autoencoder": {"kind": "single", "scheme": "individual", "channels": (8, 8, 8, 16, 16)}
