@@ -10,12 +10,12 @@ import pytest
 import torch
 from tiny import write_exams
 
-from pedseg.bundle import TrainStep
+from pedseg.bundle import TrainStep, training_judge
 from pedseg.bundle.recipe import Recipe
 from pedseg.data.dataset import Batch
 from pedseg.losses import Objective
 from pedseg.names import preset_names
-from pedseg.networks import build_network
+from pedseg.networks import ShapeEncoder, build_autoencoder, build_network
 from pedseg.plan import Fold, Plan
 from pedseg.plan.fingerprint import Fingerprint
 from pedseg.workspace import Workspace
@@ -57,10 +57,28 @@ ROWS = (
     Row("B table 2", "DSL", "media2023", "att_unet", "dsl", "ce"),
     Row("B table 2", "DSL + SSC", "media2023", "att_unet", "dsl", "ssc"),
     Row("B table 2", "DSL + MSC", "media2023", "att_unet", "dsl", "msc"),
+    Row("B table 2", "Shared + MJAP", "media2023", "att_unet", "shared", "mjap"),
+    Row("B table 2", "DSL + MJAP", "media2023", "att_unet", "dsl", "mjap"),
+    Row("B table 2", "DSL + SSC + MJAP", "media2023", "att_unet", "dsl", "ssc+mjap"),
+    Row("B table 2", "DSL + MSC + MJAP", "media2023", "att_unet", "dsl", "msc+mjap"),
+    Row("B table 3", "Inception-UNet Proposed", "media2023", "inception_unet", "dsl", "msc+mjap"),
+    Row("B table 3", "Dense-UNet Proposed", "media2023", "dense_unet", "dsl", "msc+mjap"),
+    Row("B table 3", "Efficient-UNet Proposed", "media2023", "efficient_unet", "dsl", "msc+mjap"),
     Row("B table 3", "Inception-UNet Individual", "media2023", "inception_unet", "individual", "ce"),
     Row("B table 3", "Dense-UNet Individual", "media2023", "dense_unet", "individual", "ce"),
     Row("B table 3", "Efficient-UNet Individual", "media2023", "efficient_unet", "individual", "ce"),
     Row("C table 1", "Base. UNet", "isbi2021", "unet", "individual", "ce"),
+    Row("C table 1", "Shape", "isbi2021", "unet", "individual", "shape"),
+    Row("C table 1", "Adv", "isbi2021", "unet", "individual", "adv"),
+    Row("C table 1", "SPAR", "isbi2021", "unet", "individual", "spar"),
+    Row("D table 2", "Att-UNet Multi Shape", "combreg", "att_unet", "individual", "shape"),
+    Row("D table 2", "Att-UNet Multi Adv", "combreg", "att_unet", "individual", "adv"),
+    Row("D table 2", "Att-UNet Multi Combined", "combreg", "att_unet", "individual", "shape+adv"),
+    Row("D table 2", "Att-UNet Individual Combined", "combreg", "att_unet", "individual", "shape+adv", "individual"),
+    Row("D table 2", "Att-UNet Global Combined", "combreg", "att_unet", "individual", "shape+adv", "global"),
+    Row("D table 3", "VGG Multi Combined", "combreg", "vgg_unet", "individual", "shape+adv"),
+    Row("D table 3", "Dense Multi Combined", "combreg", "dense_unet", "individual", "shape+adv"),
+    Row("D table 3", "Res Multi Combined", "combreg", "res_unet", "individual", "shape+adv"),
     Row("D table 2", "Att-UNet Multi Base", "combreg", "att_unet", "individual", "ce"),
     Row("D table 2", "Att-UNet Individual Base", "combreg", "att_unet", "individual", "ce", "individual"),
     Row("D table 2", "Att-UNet Global Base", "combreg", "att_unet", "individual", "ce", "global"),
@@ -90,7 +108,8 @@ def test_a_row_is_planned_by_its_name_and_trains(
     assert (network.name, network.scheme, network.strategy) == (row.network, row.scheme, row.strategy)
     assert (plan.objective.name, plan.preset) == (row.objective, row.preset)
     told, changed = one_step(plan, tmp_path)
-    assert set(told) == {"loss", "ce", *plan.objective.weights}
+    judged = {"discriminator"} if plan.objective.needs_discriminator else set()
+    assert set(told) == {"loss", "ce", *plan.objective.weights, *judged}
     assert torch.tensor(list(told.values())).isfinite().all()
     assert changed == 1
 
@@ -106,14 +125,21 @@ def options_of(row: Row) -> PlanOptions:
 
 def one_step(plan: Plan, folder: Path) -> tuple[dict[str, float], float]:
     """What a step tells, and the share of the convolutions that it changed."""
-    network = build_network(plan.network, [part.domain for part in plan.domains])
+    domains = [part.domain for part in plan.domains]
+    network = build_network(plan.network, domains)
+    recipe = Recipe(folder, plan, "0", Fold(train={}), folder)
+    judge = training_judge(recipe, torch.device("cpu"))
+    prior = plan.shape_prior and ShapeEncoder(build_autoencoder(plan.shape_prior.autoencoder, domains))
     before = {k: v.clone() for k, v in network.named_parameters() if v.dim() == 4}
     engine = SimpleNamespace(
         network=network, optimizer=torch.optim.Adam(network.parameters(), lr=plan.schedule.learning_rate),
-        loss_function=Objective(plan.objective, len(plan.domains), coding=plan.coding),
+        loss_function=Objective(
+            plan.objective, len(plan.domains), coding=plan.coding, encoder=prior,
+            discriminator=judge.network if judge else None,
+        ),
         state=SimpleNamespace(device=torch.device("cpu"), iteration=1, max_epochs=1, epoch_length=1),
     )  # fmt: skip
-    told = TrainStep(Recipe(folder, plan, "0", Fold(train={}), folder))(engine, batch_for(plan))  # type: ignore[arg-type]
+    told = TrainStep(recipe, judge=judge)(engine, batch_for(plan))  # type: ignore[arg-type]
     changed = [not torch.equal(v, before[k]) for k, v in network.named_parameters() if k in before]
     return told, sum(changed) / len(changed)
 
