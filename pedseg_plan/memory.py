@@ -109,4 +109,4 @@ def _squares(channels: tuple[int, ...]) -> float:
 
 def _pixels(channels: tuple[int, ...]) -> float:
     """Sum of channels times pixels: each map has a quarter of the pixels of the one before."""
-    return sum(c / 4**level for level, c in enumerate(channels))
+    return sum(c * 0.25**level for level, c in enumerate(channels))
