@@ -16,11 +16,7 @@ def parser() -> argparse.ArgumentParser:
     """Flags of the command; what is not given is left to the preset or to a rule."""
     flags = make_parser("pedseg_plan", "Check the exams, measure them, decide how to train, and say why.")
     flags.add_argument(
-        "-d",
-        "--domains",
-        nargs="+",
-        required=True,
-        metavar="DOMAIN",
+        "-d", "--domains", nargs="+", required=True, metavar="DOMAIN",
         help="ankle, knee, shoulder, a domain of your own (raw/<name>/domain.yaml), or NAME=FOLDER with its exams",
     )
     flags.add_argument("-p", "--plan", dest="name", default="default", metavar="NAME", help="name of the plan")

@@ -12,8 +12,8 @@ from torch import Tensor
 from pedseg.bundle.augmenter import Augmenter
 from pedseg.bundle.descent import Descent, Rewinder
 from pedseg.bundle.recipe import Recipe
-from pedseg.bundle.steps import Scored, scored
-from pedseg.data.dataset import Batch, SliceRef
+from pedseg.bundle.steps import ValidateStep
+from pedseg.data.dataset import Batch
 from pedseg.inference.device import arithmetic
 from pedseg.losses import targets_of
 from pedseg.plan import PriorSpec
@@ -54,31 +54,21 @@ class PriorStep:
         return values if made else dict.fromkeys(values, math.nan)
 
 
-class ReconstructStep:
-    """Labels that the auto-encoder makes of a batch of one domain's masks, without augmentation.
+class ReconstructStep(ValidateStep):
+    """Labels that the auto-encoder makes of a batch of one domain's masks, beside the labels themselves.
 
     Args:
         recipe: the fold in training.
     """
 
     def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe)
         self.masks = Masks(recipe)
-        self.dtype = arithmetic(recipe.plan.schedule.precision)
-        self.coding = recipe.plan.coding
-        self.union = recipe.plan.network.strategy == "global"
 
-    def __call__(self, engine: Engine, item: tuple[Batch, SliceRef]) -> Scored:
-        """Labels again, the labels themselves, and where the first slice is."""
-        evaluator: Any = engine
-        batch, place = item
-        batch = batch.to(evaluator.state.device)
-        evaluator.network.eval()
-        with (
-            torch.inference_mode(),
-            torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32),
-        ):
-            output = evaluator.network(self.masks(batch)).logits[place.domain]
-        return scored(output, batch.labels, place, coding=self.coding, union=self.union)
+    def outputs(self, network: Any, batch: Batch) -> tuple[Tensor, ...]:
+        """What the auto-encoder makes of the masks, one (B_k, channels, H, W) a domain."""
+        logits: tuple[Tensor, ...] = network(self.masks(batch)).logits
+        return logits
 
 
 class Masks:

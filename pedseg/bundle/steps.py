@@ -17,7 +17,6 @@ from pedseg.data.dataset import Batch, SliceRef
 from pedseg.inference.device import arithmetic
 from pedseg.losses import majority
 from pedseg.networks import class_logits
-from pedseg.plan import Coding
 
 Scored = tuple[torch.Tensor, torch.Tensor, SliceRef]
 """Predicted and reference labels (B, W, W), and where the first slice is."""
@@ -95,20 +94,12 @@ class ValidateStep:
             torch.inference_mode(),
             torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32),
         ):
-            output = evaluator.network(batch.images, batch.sizes).logits[place.domain]
-        return scored(output, batch.labels, place, coding=self.coding, union=self.union)
+            output = self.outputs(evaluator.network, batch)[place.domain]
+        logits = class_logits(output, self.coding, place.domain)
+        labels = batch.labels.clamp(max=1) if self.union else batch.labels
+        return logits.argmax(1), majority(labels, logits.shape[1], (logits.shape[2], logits.shape[3])), place
 
-
-def scored(output: torch.Tensor, labels: torch.Tensor, place: SliceRef, *, coding: Coding, union: bool) -> Scored:
-    """Labels that a domain's output names, beside the reference.
-
-    Args:
-        output: (B, channels, H, W) logits.
-        labels: (B, d H, d W) of the reference.
-        place: of the first slice.
-        coding: what the channels stand for.
-        union: all structures count as one.
-    """
-    logits = class_logits(output, coding, place.domain)
-    size = (logits.shape[2], logits.shape[3])
-    return logits.argmax(1), majority(labels.clamp(max=1) if union else labels, logits.shape[1], size), place
+    def outputs(self, network: Any, batch: Batch) -> tuple[torch.Tensor, ...]:
+        """What a network says of the images, one (B_k, channels, H, W) a domain."""
+        logits: tuple[torch.Tensor, ...] = network(batch.images, batch.sizes).logits
+        return logits
