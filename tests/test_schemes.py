@@ -59,7 +59,7 @@ def column(fold: Path, name: str) -> list[float]:
 
 
 def test_shared(tmp_path: Path) -> None:
-    (fold,) = trained(tmp_path / "w", JOINTS, {"scheme": "shared"}, channels=WIDE, epochs=8)
+    (fold,) = trained(tmp_path / "w", JOINTS, {"scheme": "shared"}, channels=WIDE, epochs=14)
     plan = load_plan(fold / "configs/plan.json")
     assert (plan.network.scheme, plan.objective.name) == ("shared", "ce")
     assert weights(fold)["network.head.weight"].shape[0] == 10

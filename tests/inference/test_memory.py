@@ -20,15 +20,19 @@ from pedseg.volumes.nifti import write_nifti
 LIMIT_KIB = 3 * 1024**2
 
 PREDICT = """
-import resource, sys
+import sys
+from pathlib import Path
 from pedseg_predict.__main__ import main
 code = main(sys.argv[1:])
-print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+(peak,) = (line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print("peak", peak)
 sys.exit(code)
 """
+"""Prints the most memory it had in KiB. getrusage would count the tests' own process too, which this one began as."""
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a process's own peak is read where Linux says it")
 def test_512_x_512_x_170_voxels_of_five_classes_stay_under_3_gib(tiny_run: Path, tmp_path: Path) -> None:
     run = copied(tiny_run, tmp_path)
     path = run / "fold_0/configs/plan.json"
