@@ -17,8 +17,9 @@ STALE := $(shell test "$$(cat "$(VENV)/.made" 2>/dev/null)" = "$(CURDIR)" && $(R
 demo: $(VENV)/.installed
 	$(RUN) -m benchmarks.demo
 
+# A process a processor, one thread each: the tests are many and short.
 test: lint
-	$(RUN) -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -m "not slow" --numprocesses logical --maxprocesses 8 --dist loadscope
 
 test-slow: $(VENV)/.installed-test
 	$(RUN) -m pytest -m slow

@@ -219,7 +219,8 @@ def test_a_papers_preset_plans_each_network_and_its_prior(workspace: Path, netwo
     assert plan.why["prior"].startswith("D section 3.3")
 
 
-def test_the_decisions_are_printed_with_reasons(workspace: Path, capsys):
+def test_the_decisions_are_printed_with_reasons(workspace: Path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     assert main(["-d", "ankle", "knee", "-w", str(workspace), "-j", "1", "--batch", "9"]) == 0
     out = capsys.readouterr().out
     rows = {line[:30].split("  ")[0]: line for line in out.splitlines()}
