@@ -12,6 +12,7 @@ NetworkName = Literal["unet", "att_unet", "inception_unet", "dense_unet", "effic
 DecoderName = Literal["upsample", "transposed"]
 Scheme = Literal["dsl", "shared", "individual", "transfer"]
 Strategy = Literal["multi", "individual", "global"]
+Precision = Literal["float32", "bfloat16", "float16"]
 ObjectiveName = Literal["ce", "ssc", "msc", "mjap", "ssc+mjap", "msc+mjap", "shape", "adv", "shape+adv", "spar"]
 
 

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import get_args
 
 from pedseg.cli import make_parser, positive, run
-from pedseg.names import NetworkName, ObjectiveName, Scheme, Strategy, preset_names
+from pedseg.names import NetworkName, ObjectiveName, Precision, Scheme, Strategy, preset_names
 from pedseg_plan import PlanOptions, pedseg_plan
 
 
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     wishes.add_argument("--batch", type=positive, metavar="N", help="slices a batch, shared equally by the domains")
     wishes.add_argument("--window", type=_window, metavar="N", help="pixels of a slice along each side")
     wishes.add_argument("--folds", metavar="loo|N", help="leave one patient out, or N folds by patient")
-    wishes.add_argument("--precision", choices=("auto", "float32", "bfloat16"), help="arithmetic of the convolutions")
+    wishes.add_argument("--precision", choices=("auto", *get_args(Precision)), help="arithmetic of the convolutions")
     return flags
 
 

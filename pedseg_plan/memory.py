@@ -64,12 +64,12 @@ def training_gib(network: NetworkSpec, window: int, slices: int, precision: str,
         network: which.
         window: pixels of a slice along each side.
         slices: in a batch, of all domains together.
-        precision: `float32` or `bfloat16`, of the maps.
+        precision: of the maps, a `pedseg.names.Precision`.
         networks: trained at a time, one or one a domain.
     """
     counted = _counted(network)
     maps = counted.fixed_maps + counted.scaled_maps * _ratio(network, _pixels)
-    width = 2 if precision == "bfloat16" else 4
+    width = 4 if precision == "float32" else 2
     return LIBRARIES + (width * maps * window**2 * slices + 16 * networks * parameters(network)) / GIB
 
 

@@ -21,7 +21,7 @@ class PlanOptions:
         batch: slices in a batch, over all domains.
         window: pixels of a slice along each side, a multiple of 16, for encoders that go deeper of 32.
         folds: "loo" or a number of at least 2.
-        precision: `auto`, `float32` or `bfloat16`.
+        precision: `auto` or a `pedseg.names.Precision`.
         seed: start of every random draw in training.
         jobs: processes that read exams.
         skip_faulty: plan without the exams that do not pass the check.

@@ -6,11 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 
 from pedseg.errors import UsageError
+from pedseg.names import Precision
 from pedseg.plan import (
     EncoderWeights,
     Fold,
@@ -150,17 +151,17 @@ def batch_why(share: int, n_domains: int, asked: int, scheme: str) -> str:
     return f"{asked} over {n_domains} domains: {share} slices each, so {share * n_domains} in a batch"
 
 
-def precision_rule(wanted: str, flags: frozenset[str]) -> Decision[Literal["float32", "bfloat16"]]:
+def precision_rule(wanted: str, flags: frozenset[str]) -> Decision[Precision]:
     """Arithmetic of the convolutions; `auto` takes bfloat16 where the processor has a unit for it.
 
     Args:
-        wanted: `auto`, `float32` or `bfloat16`.
+        wanted: `auto` or a `pedseg.names.Precision`.
         flags: instruction sets of the processor.
     """
-    if wanted == "float32":
-        return Decision("float32", "asked for by the preset or a flag")
-    if wanted == "bfloat16":
-        return Decision("bfloat16", "asked for by the preset or a flag")
+    if wanted == "float16":
+        return Decision("float16", "asked for by the preset or a flag; on a GPU: processors compute in float32 instead")
+    if wanted in ("float32", "bfloat16"):
+        return Decision(cast("Precision", wanted), "asked for by the preset or a flag")
     if unit := bfloat16_unit(flags):
         return Decision("bfloat16", f"auto: the processor has {unit}")
     return Decision("float32", "auto: the processor has no bfloat16 unit")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import get_args
 
 from pedseg.cli import make_parser, positive, run
+from pedseg.names import Precision
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda[:n] or mps")
     flags.add_argument("--no-resume", dest="resume", action="store_false", help="start over")
     flags.add_argument("--epochs", type=positive, help="instead of the plan's")
-    flags.add_argument("--precision", choices=("float32", "bfloat16"), help="instead of the plan's")
+    flags.add_argument("--precision", choices=get_args(Precision), help="instead of the plan's")
     flags.add_argument("--encoder-weights", metavar="imagenet|none|FILE", help="instead of the plan's")
     flags.set_defaults(seed=None)
     return flags

@@ -9,6 +9,7 @@ import torch
 from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
+from pedseg.bundle.descent import gradient_scaler
 from pedseg.bundle.generations import Generations, save_tensors
 from pedseg.bundle.judge import Judge
 from pedseg.bundle.progress import History
@@ -51,6 +52,7 @@ class Checkpoints:
         self.judge = judge
         self.plan = plan or recipe.plan.resume_digest
         self.rate = 1.0
+        self.scaler = gradient_scaler(recipe.plan.schedule.precision, next(network.parameters()).device)
         self.generations = Generations(recipe.root, "prior" if history.prior else "checkpoint")
 
     def attach(self, engine: Engine) -> None:
@@ -64,6 +66,8 @@ class Checkpoints:
         if self.judge:
             self.judge.load(state)
         self.rate = float(state.get("rate", 1.0))
+        if scaler := state.get("scaler"):
+            self.scaler.load_state_dict(scaler)
 
     def rewind(self) -> bool:
         """Return to the newest state at half the learning rate; False where that was done before, or there is none."""
@@ -93,6 +97,7 @@ class Checkpoints:
             "optimizer": self.optimizer.state_dict(),
             "history": self.history.rows,
             "rate": self.rate,
+            "scaler": self.scaler.state_dict(),
         }
         self.generations.save({**state, **(self.judge.state() if self.judge else {})})
 

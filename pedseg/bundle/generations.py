@@ -16,7 +16,7 @@ from pedseg.workspace import atomic_write, file_digest, write_text
 
 log = logging.getLogger("pedseg.train")
 PARTS = {"plan", "fold", "epoch", "network", "optimizer", "history"}
-SOMETIMES = {"rate", "discriminator", "discriminator_optimizer"}
+SOMETIMES = {"rate", "scaler", "discriminator", "discriminator_optimizer"}
 
 
 @dataclass(frozen=True)

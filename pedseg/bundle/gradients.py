@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,21 @@ from pedseg.workspace import write_text
 log = logging.getLogger("pedseg.train")
 
 
-def gradient_norms(network: nn.Module, terms: Mapping[str, Tensor]) -> dict[str, float]:
+def gradient_norms(network: nn.Module, terms: Mapping[str, Tensor], *, scale: float = 1.0) -> dict[str, float]:
     """Norm of the gradient of every term over all weights; gradients that stand in the weights stay as they are.
 
     Args:
         network: of the weights.
         terms: scalars of one forward pass, whose graph is kept.
+        scale: what terms are multiplied with on the way, so that float16 holds their small gradients.
     """
     weights = [p for p in network.parameters() if p.requires_grad]
     norms = {}
     for name, term in terms.items():
-        found = torch.autograd.grad(term, weights, retain_graph=True, allow_unused=True) if term.requires_grad else ()
-        norms[name] = float(torch.nn.utils.get_total_norm([g for g in found if g is not None]))
+        found: Sequence[Tensor | None] = ()
+        if term.requires_grad:
+            found = torch.autograd.grad(term * scale, weights, retain_graph=True, allow_unused=True)
+        norms[name] = float(torch.nn.utils.get_total_norm([g for g in found if g is not None])) / scale
     return norms
 
 

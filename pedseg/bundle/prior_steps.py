@@ -14,7 +14,7 @@ from pedseg.bundle.descent import Descent, Rewinder
 from pedseg.bundle.recipe import Recipe
 from pedseg.bundle.steps import ValidateStep
 from pedseg.data.dataset import Batch
-from pedseg.inference.device import arithmetic
+from pedseg.inference.device import autocast
 from pedseg.losses import targets_of
 from pedseg.plan import PriorSpec
 
@@ -31,7 +31,7 @@ class PriorStep:
         self.prior = cast("PriorSpec", recipe.plan.shape_prior)
         self.masks = Masks(recipe)
         self.augmented = Augmenter(recipe.plan)
-        self.dtype = arithmetic(recipe.plan.schedule.precision)
+        self.precision = recipe.plan.schedule.precision
         self.descent = Descent(rewinder, clip_norm=recipe.plan.schedule.clip_norm)
 
     def __call__(self, engine: Engine, batch: Batch) -> dict[str, float]:
@@ -46,7 +46,7 @@ class PriorStep:
         for group in trainer.optimizer.param_groups:
             group["lr"] = self.descent.rate * self.prior.learning_rate
         trainer.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with autocast(self.precision, batch.images.device):
             output = trainer.network(self.masks(batch))
         loss, terms = trainer.loss_function(output, batch.labels, batch.sizes)
         made = self.descent(trainer.network, trainer.optimizer, loss, terms)

@@ -14,7 +14,7 @@ from pedseg.bundle.gradients import gradient_norms
 from pedseg.bundle.judge import Judge
 from pedseg.bundle.recipe import Recipe
 from pedseg.data.dataset import Batch, SliceRef
-from pedseg.inference.device import arithmetic
+from pedseg.inference.device import autocast
 from pedseg.losses import majority
 from pedseg.networks import class_logits
 
@@ -38,7 +38,7 @@ class TrainStep:
     def __init__(self, recipe: Recipe, *, judge: Judge | None = None, rewinder: Rewinder | None = None) -> None:
         self.plan = recipe.plan
         self.augmented = Augmenter(recipe.plan)
-        self.dtype = arithmetic(recipe.plan.schedule.precision)
+        self.precision = recipe.plan.schedule.precision
         self.descent = Descent(rewinder, clip_norm=recipe.plan.schedule.clip_norm)
         self.judge = judge
 
@@ -53,11 +53,11 @@ class TrainStep:
         batch = self.augmented(batch.to(trainer.state.device), trainer.state.iteration)
         self._set_learning_rate(trainer)
         trainer.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with autocast(self.precision, batch.images.device):
             output = trainer.network(batch.images, batch.sizes)
         loss, terms = trainer.loss_function(output, batch.labels, batch.sizes, images=batch.images)
         if trainer.state.iteration == 1:
-            trainer.state.gradient_norms = gradient_norms(trainer.network, terms)
+            trainer.state.gradient_norms = gradient_norms(trainer.network, terms, scale=self.descent.scale)
         made = self.descent(trainer.network, trainer.optimizer, loss, terms)
         values = {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
         if self.judge:
@@ -80,7 +80,7 @@ class ValidateStep:
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        self.dtype = arithmetic(recipe.plan.schedule.precision)
+        self.precision = recipe.plan.schedule.precision
         self.coding = recipe.plan.coding
         self.union = recipe.plan.network.strategy == "global"
 
@@ -90,10 +90,7 @@ class ValidateStep:
         batch, place = item
         batch = batch.to(evaluator.state.device)
         evaluator.network.eval()
-        with (
-            torch.inference_mode(),
-            torch.autocast(batch.images.device.type, self.dtype, enabled=self.dtype != torch.float32),
-        ):
+        with torch.inference_mode(), autocast(self.precision, batch.images.device):
             output = self.outputs(evaluator.network, batch)[place.domain]
         logits = class_logits(output, self.coding, place.domain)
         labels = batch.labels.clamp(max=1) if self.union else batch.labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from pedseg.errors import UsageError
+from pedseg.names import Precision
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -28,9 +29,17 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
-def arithmetic(precision: str) -> torch.dtype:
-    """The torch type of a plan's precision."""
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+def arithmetic(precision: Precision, device: torch.device) -> torch.dtype:
+    """The torch type of a plan's precision; processors, which have no fast float16, compute in float32 instead."""
+    if precision == "float16" and device.type == "cpu":
+        return torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
+
+
+def autocast(precision: Precision, device: torch.device) -> torch.autocast:
+    """Convolutions in a plan's precision on a device; the rest as torch thinks safe."""
+    dtype = arithmetic(precision, device)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
 
 
 def _mps() -> bool:

@@ -18,7 +18,7 @@ from pedseg.data.augment import Mirror
 from pedseg.domains import Domain
 from pedseg.errors import Notice
 from pedseg.inference.checkpoint import Model, load_model
-from pedseg.inference.device import arithmetic
+from pedseg.inference.device import autocast
 from pedseg.plan import DomainPlan, Plan
 from pedseg.storage.prepare import Prepared, prepare
 from pedseg.volumes import Volume
@@ -192,9 +192,8 @@ def _mean_softmax(
 def _softmax(network: nn.Module, images: torch.Tensor, plan: Plan, mirror: Mirror | None) -> torch.Tensor:
     """(B, 1, W, W) -> (B, C, W, W), looked at as they are or in the mirror."""
     layout = torch.channels_last if plan.schedule.channels_last else torch.contiguous_format
-    dtype = arithmetic(plan.schedule.precision)
     flip = [] if mirror is None else [axis + 2 for axis in (0, 1) if axis == mirror.left_right_axis]
-    with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
+    with autocast(plan.schedule.precision, images.device):
         logits: torch.Tensor = network(images.flip(flip).contiguous(memory_format=layout))
     probabilities = logits.float().softmax(1).flip(flip)
     return probabilities[:, list(mirror.labels)] if mirror and flip else probabilities

@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from pedseg.errors import UsageError, did_you_mean
-from pedseg.names import DecoderName, NetworkName, preset_names
+from pedseg.names import DecoderName, NetworkName, Precision, preset_names
 from pedseg.plan.files import parse
 from pedseg.plan.network import FROM_SCRATCH, NetworkSpec
 from pedseg.plan.objective import ObjectiveSpec
@@ -66,7 +66,7 @@ class Preset(Frozen):
     head_bias: Literal["random", "frequency"]
     batch: Annotated[int, Field(ge=1)]
     epochs: Annotated[int, Field(ge=1)]
-    precision: Literal["auto", "float32", "bfloat16"]
+    precision: Literal["auto"] | Precision
     normalisation: NormalisationSpec
     prediction: PredictionSpec
     why: dict[str, str]

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from pedseg.domains import Domain
 from pedseg.domains.domain import Name
+from pedseg.names import Precision
 from pedseg.plan.coding import Coding, output_coding
 from pedseg.plan.encoder import NONE, EncoderWeights
 from pedseg.plan.network import NetworkSpec, unfit_scheme
@@ -62,7 +63,7 @@ class ScheduleSpec(Frozen):
     learning_rate: Positive = 5e-4
     decay: Literal["none", "poly"] = "none"
     head_bias: Literal["random", "frequency"] = "random"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     channels_last: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
     clip_norm: Positive | None = None

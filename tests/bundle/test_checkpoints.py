@@ -187,13 +187,34 @@ def test_bad_losses_without_end_stop_training_behind_the_last_good_epoch(
     assert not (folder / "run.json").exists()
 
 
-def test_weights_that_are_not_finite_are_never_kept(tiny_run: Path, tmp_path: Path) -> None:
-    root = copied(tiny_run.parents[2], tmp_path)
-    recipe = load_recipe(root / "runs/default/main/fold_0")
+def checkpoints_of(fold: Path) -> Checkpoints:
+    """Those of a fresh network behind epoch 5."""
+    recipe = load_recipe(fold)
     network = training_network(recipe, SliceDataset(fold_entries(recipe, "train")), torch.device("cpu"))
     history = History(recipe, ExamDice([part.domain for part in recipe.plan.domains]))
     history.rows[:] = [{"epoch": 5, "dice": 1.0}]
-    kept = Checkpoints(recipe, network, torch.optim.Adam(network.parameters()), history)
+    return Checkpoints(recipe, network, torch.optim.Adam(network.parameters()), history)
+
+
+def test_the_scale_of_float16_goes_along_and_where_there_is_none_it_starts_afresh(fold: Path) -> None:
+    kept, later = checkpoints_of(fold), checkpoints_of(fold)
+    kept.scaler = torch.amp.GradScaler("cpu", init_scale=8)
+    later.scaler = torch.amp.GradScaler("cpu", init_scale=4)
+    engine = Engine(lambda *_: None)
+    kept.attach(engine)
+    engine.state.epoch = 5
+    engine.fire_event(Events.EPOCH_COMPLETED)
+    state = later.generations.newest()
+    assert state is not None
+    later.take_up({**state, "scaler": {}})  # as of a training on a processor
+    assert later.scaler.get_scale() == 4
+    later.take_up(state)
+    assert later.scaler.get_scale() == 8
+
+
+def test_weights_that_are_not_finite_are_never_kept(fold: Path) -> None:
+    kept = checkpoints_of(fold)
+    recipe, network = kept.recipe, kept.network
     before = (recipe.root / "models/model.pt").read_bytes()
     for epoch in (5, 6):
         with torch.no_grad():

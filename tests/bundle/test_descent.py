@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from pedseg.bundle.descent import MAX_SKIPPED, Descent
+from pedseg.bundle.descent import MAX_SKIPPED, Descent, gradient_scaler
 from pedseg.errors import TrainingError
 
 
@@ -19,6 +19,7 @@ class Return:
     def __init__(self, times: int) -> None:
         self.times = times
         self.rate = 1.0
+        self.scaler = torch.amp.GradScaler("cpu", enabled=False)
 
     def rewind(self) -> bool:
         self.times -= 1
@@ -107,3 +108,73 @@ def test_training_returns_as_often_as_it_may_then_stops(caplog: pytest.LogCaptur
     with pytest.raises(TrainingError, match="PS-A88"):
         step(descent, network, optimizer, math.nan)
     assert Descent().rate == 1
+
+
+class Scaled(Return):
+    """One with float16's scale, which torch's scaler does on processors too."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__(0)
+        self.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+
+
+def test_only_float16_on_a_gpu_is_scaled() -> None:
+    assert not gradient_scaler("float16", torch.device("cpu")).is_enabled()
+    assert not gradient_scaler("bfloat16", torch.device("cuda")).is_enabled()
+    assert Descent().scale == 1
+    assert Descent(Scaled(8)).scale == 8
+
+
+def test_a_power_of_two_changes_no_step() -> None:
+    (network, optimizer), (plain, plain_optimizer) = line(), line()
+    assert step(Descent(Scaled(2**16), clip_norm=0.5), network, optimizer)
+    assert step(Descent(clip_norm=0.5), plain, plain_optimizer)
+    assert all(torch.equal(a, b) for a, b in zip(weights(network), weights(plain), strict=True))
+
+
+def test_a_scale_that_is_too_large_is_halved_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    network, optimizer = line()
+    before = weights(network)
+    rewinder = Scaled(2.0**127)
+    descent = Descent(rewinder)
+    for _ in range(MAX_SKIPPED + 2):
+        assert not step(descent, network, optimizer, 1e3)
+    assert all(torch.equal(a, b) for a, b in zip(weights(network), before, strict=True))
+    assert descent.scale == 2.0 ** (127 - MAX_SKIPPED - 2)
+    assert not caplog.text
+    assert any(step(descent, network, optimizer, 1e3) for _ in range(20))
+    assert rewinder.times == 0, "nothing was returned to"
+
+
+def test_gradients_that_no_scale_mends_are_faults(caplog: pytest.LogCaptureFixture) -> None:
+    network, optimizer = line()
+    descent = Descent(Scaled(4))
+    for _ in range(2):
+        bad(descent, network, optimizer)
+    assert (descent.scale, caplog.text) == (1, "")
+    for _ in range(MAX_SKIPPED):
+        bad(descent, network, optimizer)
+    assert "PS-W88: gradient is not finite" in caplog.text
+    with pytest.raises(TrainingError, match="PS-A88"):
+        bad(descent, network, optimizer)
+
+
+def bad(descent: Descent, network: nn.Linear, optimizer: torch.optim.Optimizer) -> None:
+    loss = (network.weight - network.weight.detach()).abs().sum().sqrt()  # 0, whose slope is infinite
+    assert not descent(network, optimizer, loss, {"root": loss})
+
+
+def test_float16_keeps_small_gradients_only_when_scaled() -> None:
+    def moved(scaler: torch.amp.GradScaler) -> float:
+        network, optimizer = line()
+        before = network.weight.detach().clone()
+        rewinder = Return(0)
+        rewinder.scaler = scaler
+        with torch.autocast("cpu", torch.float16):
+            said = network(torch.ones(2, 3))
+        loss = 1e-8 * said.float().sum()
+        assert Descent(rewinder)(network, optimizer, loss, {"small": loss})
+        return float((network.weight.detach() - before).abs().max())
+
+    assert moved(torch.amp.GradScaler("cpu", enabled=False)) == 0
+    assert moved(torch.amp.GradScaler("cpu")) > 0

@@ -169,6 +169,7 @@ def test_the_batch_says_what_it_becomes():
         ("auto", {"avx512f"}, "float32"),
         ("float32", {"avx512_bf16"}, "float32"),
         ("bfloat16", set(), "bfloat16"),
+        ("float16", {"avx512_bf16"}, "float16"),
     ],
 )
 def test_precision(wanted, flags, value):
