@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -20,6 +20,7 @@ WEIGHTS = Path("models/model.pt")
 SOURCE = Path("models/source.pt")
 PLAN = Path("configs/plan.json")
 MANIFEST = Path("run.json")
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Model:
 
     plan: Plan
     folds: tuple[Path, ...]
-    _loaded: dict[tuple[str, str], tuple[nn.Module, ...]] = field(default_factory=dict, repr=False, compare=False)
+    _loaded: dict[tuple[str, str], tuple[SelectedNetwork, ...]] = field(default_factory=dict, repr=False, compare=False)
 
-    def networks(self, domain: str, device: torch.device) -> tuple[nn.Module, ...]:
+    def networks(self, domain: str, device: torch.device) -> tuple[SelectedNetwork, ...]:
         """The networks of one domain, where and how they run fastest; read once, for many exams.
 
         Raises:
@@ -73,7 +74,7 @@ def load_model(path: Path | str) -> Model:
     return Model(plans[0], folds)
 
 
-def load_network(fold: Path, plan: Plan, domain: str) -> nn.Module:
+def load_network(fold: Path, plan: Plan, domain: str) -> SelectedNetwork:
     """The plain network of one domain with a fold's weights, in eval mode on the CPU.
 
     Raises:
@@ -90,7 +91,7 @@ def load_network(fold: Path, plan: Plan, domain: str) -> nn.Module:
     return network.eval()
 
 
-def to_device(network: nn.Module, plan: Plan, device: torch.device) -> nn.Module:
+def to_device(network: N, plan: Plan, device: torch.device) -> N:
     """A network where and how it runs fastest; values do not change."""
     layout = torch.channels_last if plan.schedule.channels_last else torch.contiguous_format
     return network.to(device).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
