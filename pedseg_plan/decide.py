@@ -10,7 +10,7 @@ from pedseg.plan.fingerprint import ExamFacts, Fingerprint
 from pedseg.plan.machine import processor_flags
 from pedseg.plan.preset import Preset, load_preset
 from pedseg_plan import rules
-from pedseg_plan.memory import prediction_gib, training_gib
+from pedseg_plan.memory import prediction_gib, prior_gib, training_gib
 from pedseg_plan.options import PlanOptions
 from pedseg_plan.sources import Source
 
@@ -111,10 +111,18 @@ def _asked_or(asked: int | None, why: str) -> str:
 
 
 def _training_memory(plan: Plan) -> str:
-    part, slices = plan.domains[0], plan.share * len(plan.domains)
-    networks = len(plan.domains) if plan.network.apart else 1
-    need = training_gib(plan.network, part.window, slices, plan.schedule.precision, networks=networks)
-    kept = f"{slices} slices of {part.window} x {part.window} with all their feature maps, and Adam"
+    window, precision = plan.domains[0].window, plan.schedule.precision
+    each = [len(d.domain.structures) if plan.network.strategy == "individual" else 1 for d in plan.domains]
+    networks = sum(each) if plan.network.apart else 1
+    need = training_gib(plan.network, window, plan.share * sum(each), precision, networks=networks)
+    slices = plan.share * len(plan.domains)
+    kept = f"{slices} slices of {window} x {window} with all their feature maps, and Adam"
+    if networks > 1:
+        kept += f", of {networks} networks"
+    if plan.shape_prior:
+        before, frozen = prior_gib(plan.shape_prior, window, len(plan.domains), precision)
+        need = max(before, need + slices * frozen)
+        kept += "; an auto-encoder beside them"
     return f"about {need:.1f} GiB: {kept}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pedseg.plan import NetworkSpec
+from pedseg.plan import NetworkSpec, PriorSpec
 from pedseg.plan.network import CHANNELS, CONV_CHANNELS, FROM_SCRATCH
 
 GIB = float(1 << 30)
@@ -49,6 +49,25 @@ COUNTED = {
 }
 
 
+@dataclass(frozen=True)
+class CountedPrior:
+    """What an auto-encoder of the papers' channels holds; the tests count it on the real one.
+
+    Args:
+        scaled: parameters, in millions, which grow with the square of the channels.
+        maps: numbers at the peak of its own training step, a pixel of the slice.
+        frozen: numbers that its encoder adds to the network's step.
+    """
+
+    scaled: float
+    maps: float
+    frozen: float
+
+
+PRIORS = {"double": CountedPrior(7.85, 750, 304), "single": CountedPrior(3.14, 394, 180)}
+"""By kind. A discriminator's maps, some 100 numbers a pixel beside a network's 1000, are not counted."""
+
+
 def parameters(network: NetworkSpec) -> float:
     """Weights of one network for one domain, about."""
     counted = _counted(network)
@@ -63,14 +82,35 @@ def training_gib(network: NetworkSpec, window: int, slices: int, precision: str,
     Args:
         network: which.
         window: pixels of a slice along each side.
-        slices: in a batch, of all domains together.
+        slices: in a batch, of all domains together; as often as networks look at each.
         precision: of the maps, a `pedseg.names.Precision`.
-        networks: trained at a time, one or one a domain.
+        networks: trained at a time: one, one a domain or one a bone.
     """
     counted = _counted(network)
     maps = counted.fixed_maps + counted.scaled_maps * _ratio(network, _pixels)
     width = 4 if precision == "float32" else 2
     return LIBRARIES + (width * maps * window**2 * slices + 16 * networks * parameters(network)) / GIB
+
+
+def prior_gib(prior: PriorSpec, window: int, domains: int, precision: str) -> tuple[float, float]:
+    """What an auto-encoder takes: at the peak of its own training before the network's, and frozen, in GiB.
+
+    Args:
+        prior: its spec and batch.
+        window: pixels of a slice along each side.
+        domains: which share it, or have one each.
+        precision: of the maps of its training; frozen it computes in float32.
+
+    Returns:
+        Training it, libraries counted; and a slice of the network's step more with it than without.
+    """
+    counted, channels = PRIORS[prior.autoencoder.kind], prior.autoencoder.channels
+    wider = _pixels(channels) / _pixels(CONV_CHANNELS)
+    weights = 1e6 * counted.scaled * _squares(channels) / _squares(CONV_CHANNELS)
+    networks = domains if prior.autoencoder.scheme == "individual" else 1
+    maps = (4 if precision == "float32" else 2) * counted.maps * wider * prior.share(domains) * domains
+    frozen = 4 * counted.frozen * wider * window**2
+    return LIBRARIES + (maps * window**2 + 16 * networks * weights) / GIB, frozen / GIB
 
 
 def prediction_gib(network: NetworkSpec, window: int, classes: int, slices: int, voxels: int) -> float:

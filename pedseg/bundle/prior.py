@@ -83,11 +83,12 @@ def run_prior(recipe: Recipe, dataset: SliceDataset, device: torch.device, *, re
 def prior_digest(recipe: Recipe, dataset: SliceDataset) -> str:
     """sha256 of what the auto-encoder depends on: its plan, and the labels it learns from. No image is among it."""
     plan = recipe.plan
-    numerical = {"seed", "precision", "channels_last", "clip_norm"}
+    numerical = {"seed", "precision", "channels_last", "clip_norm", "decay"}
     exams = [[(e.manifest.case, e.manifest.files["labels"].sha256) for e in entries] for entries in dataset.data]
     return digest_of(
         {
             "prior": _spec(recipe).model_dump(mode="json", exclude_defaults=True),
+            "dice_weight": plan.objective.dice_weight,
             "augmentation": plan.augmentation.model_dump(mode="json", exclude_defaults=True),
             "schedule": plan.schedule.model_dump(mode="json", include=numerical, exclude_defaults=True),
             "domains": [label_digest(part) for part in plan.domains],
@@ -102,8 +103,12 @@ def prior_network(recipe: Recipe, device: torch.device) -> nn.Module:
 
 
 def prior_objective(recipe: Recipe) -> Objective:
-    """Its loss: L_CE + lambda_1 L_MSC where domains are told apart in one network (B eq. 6), else L_CE (D eq. 5)."""
-    spec = _spec(recipe).autoencoder.objective
+    """Its loss: L_CE + lambda_1 L_MSC where domains are told apart in one network (B eq. 6), else L_CE (D eq. 5).
+
+    Soft Dice is added where the network's loss has it, with the same weight.
+    """
+    added = {"dice_weight": recipe.plan.objective.dice_weight}
+    spec = _spec(recipe).autoencoder.objective.model_copy(update=added)
     return Objective(spec, len(recipe.plan.domains), coding=recipe.plan.coding)
 
 

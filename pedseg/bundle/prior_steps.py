@@ -12,7 +12,7 @@ from torch import Tensor
 from pedseg.bundle.augmenter import Augmenter
 from pedseg.bundle.descent import Descent, Rewinder
 from pedseg.bundle.recipe import Recipe
-from pedseg.bundle.steps import ValidateStep
+from pedseg.bundle.steps import ValidateStep, decay_at
 from pedseg.data.dataset import Batch
 from pedseg.inference.device import autocast
 from pedseg.losses import targets_of
@@ -31,8 +31,8 @@ class PriorStep:
         self.prior = cast("PriorSpec", recipe.plan.shape_prior)
         self.masks = Masks(recipe)
         self.augmented = Augmenter(recipe.plan)
-        self.precision = recipe.plan.schedule.precision
-        self.descent = Descent(rewinder, clip_norm=recipe.plan.schedule.clip_norm)
+        self.schedule = recipe.plan.schedule
+        self.descent = Descent(rewinder, clip_norm=self.schedule.clip_norm)
 
     def __call__(self, engine: Engine, batch: Batch) -> dict[str, float]:
         """Loss of the reconstruction and its terms, NaN where the step was left out.
@@ -43,10 +43,11 @@ class PriorStep:
         trainer: Any = engine
         trainer.network.train()
         batch = self.augmented(batch.to(trainer.state.device), trainer.state.iteration)
+        rate = self.descent.rate * self.prior.learning_rate * decay_at(trainer, self.schedule)
         for group in trainer.optimizer.param_groups:
-            group["lr"] = self.descent.rate * self.prior.learning_rate
+            group["lr"] = rate
         trainer.optimizer.zero_grad(set_to_none=True)
-        with autocast(self.precision, batch.images.device):
+        with autocast(self.schedule.precision, batch.images.device):
             output = trainer.network(self.masks(batch))
         loss, terms = trainer.loss_function(output, batch.labels, batch.sizes)
         made = self.descent(trainer.network, trainer.optimizer, loss, terms)

@@ -17,6 +17,7 @@ from pedseg.data.dataset import Batch, SliceRef
 from pedseg.inference.device import autocast
 from pedseg.losses import majority
 from pedseg.networks import class_logits
+from pedseg.plan import ScheduleSpec
 
 Scored = tuple[torch.Tensor, torch.Tensor, SliceRef]
 """Predicted and reference labels (B, W, W), and where the first slice is."""
@@ -65,11 +66,16 @@ class TrainStep:
         return values if made else dict.fromkeys(values, math.nan)
 
     def _set_learning_rate(self, trainer: Any) -> None:
-        done = (trainer.state.iteration - 1) / (trainer.state.max_epochs * trainer.state.epoch_length)
-        rate = self.descent.rate * self.plan.schedule.learning_rate_at(done)
+        rate = self.descent.rate * self.plan.schedule.learning_rate * decay_at(trainer, self.plan.schedule)
         for optimizer in (trainer.optimizer, *([self.judge.optimizer] if self.judge else [])):
             for group in optimizer.param_groups:
                 group["lr"] = rate
+
+
+def decay_at(trainer: Any, schedule: ScheduleSpec) -> float:
+    """Factor of the learning rate at a trainer's step."""
+    steps = trainer.state.max_epochs * trainer.state.epoch_length
+    return schedule.decay_at((trainer.state.iteration - 1) / steps)
 
 
 class ValidateStep:

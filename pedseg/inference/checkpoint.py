@@ -63,7 +63,7 @@ def load_model(path: Path | str) -> Model:
     """
     path = Path(path)
     if not path.is_dir():
-        raise UsageError("PS-A125", f"model {path} is missing: train one with pedseg_train, or name it with -m")
+        raise UsageError("PS-A125", _missing(path))
     folds = (path,) if (path / PLAN).is_file() else tuple(sorted(p.parent for p in path.glob(f"fold_*/{MANIFEST}")))
     if not folds:
         raise ModelError("PS-A123", f"no finished fold in {path}: run pedseg_train 0")
@@ -95,6 +95,13 @@ def to_device(network: N, plan: Plan, device: torch.device) -> N:
     """A network where and how it runs fastest; values do not change."""
     layout = torch.channels_last if plan.schedule.channels_last else torch.contiguous_format
     return network.to(device).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+
+
+def _missing(path: Path) -> str:
+    """Which runs there are beside the one that is not: of scheme `transfer` none has the run's plain name."""
+    others = sorted({p.parent.name for p in path.parent.glob("*/fold_*")})
+    advice = f"name one of {', '.join(others)} there with -m" if others else "train one with pedseg_train"
+    return f"model {path} is missing: {advice}"
 
 
 def _checked_plan(fold: Path) -> Plan:

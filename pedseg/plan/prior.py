@@ -17,7 +17,7 @@ class PriorSpec(Frozen):
 
     Args:
         autoencoder: which one.
-        learning_rate: Adam's, the same in every step.
+        learning_rate: Adam's; falls as the network's does.
         batch: masks asked for; shared by domains as the network's batch is.
         epochs: one sees every mask of the largest domain once.
     """

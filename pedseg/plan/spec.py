@@ -68,9 +68,9 @@ class ScheduleSpec(Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
     clip_norm: Positive | None = None
 
-    def learning_rate_at(self, done: float) -> float:
-        """Learning rate when a share 0..1 of all steps is done."""
-        return self.learning_rate * (1 - done) ** POLY_POWER if self.decay == "poly" else self.learning_rate
+    def decay_at(self, done: float) -> float:
+        """Factor of the learning rate when a share 0..1 of all steps is done."""
+        return float((1 - done) ** POLY_POWER) if self.decay == "poly" else 1.0
 
 
 class PredictionSpec(Frozen):

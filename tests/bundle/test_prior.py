@@ -108,7 +108,8 @@ def test_it_learns_to_give_back_masks_it_has_not_seen(tiny_workspace: Path, tmp_
     """A mask of one label everywhere scores 0.25 or less: no bone is larger."""
     root = copied(tiny_workspace, tmp_path)
     gentle = {"rotation_deg": 5, "shift_fraction": 0.05, "scale_fraction": 0.05, "flips": "none"}
-    change_plan(root, augmentation=gentle, prediction={"mirror": False}, objective={"name": "shape"}, prior=OF_ONE)
+    change_plan(root, augmentation=gentle, prediction={"mirror": False}, schedule={"decay": "none"})
+    change_plan(root, objective={"name": "shape"}, prior=OF_ONE)
     fold = trained(root)
     dice = note_of(fold)["dice"]
     assert list(dice) == ["ankle", "knee", "shoulder"]
@@ -118,13 +119,18 @@ def test_it_learns_to_give_back_masks_it_has_not_seen(tiny_workspace: Path, tmp_
     assert all(float(rows[-1][f"dice_{name}"]) > float(rows[0][f"dice_{name}"]) + 0.1 for name in dice)
 
 
-def test_its_loss_is_the_papers(prior_fold: Path) -> None:
+def test_its_loss_is_the_papers_with_soft_dice_where_the_networks_has_it(prior_fold: Path, copy: Path) -> None:
     rows = log_rows(prior_fold, "prior.csv")
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert {"loss", "ce", "msc", "dice_ankle", "dice_knee", "dice_shoulder"} <= set(rows[0])
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    weight = load_recipe(prior_fold).plan.objective.dice_weight
     loss = float(rows[0]["ce"]) + 0.05 * float(rows[0]["msc"])  # B eq. 6
-    assert float(rows[0]["loss"]) == pytest.approx(loss, abs=1e-4)
+    assert float(rows[0]["loss"]) == pytest.approx(loss + weight * float(rows[0]["soft_dice"]), abs=1e-4)
+    assert prior_objective(load_recipe(prior_fold)).spec.dice_weight == weight > 0
+    change_plan(copy.parents[3], objective={"dice_weight": 0})
+    spec = prior_objective(load_recipe(fold_of(copy.parents[3]))).spec
+    assert (spec.name, spec.contrastive_weight, spec.dice_weight) == ("msc", 0.05, 0)
 
 
 def test_files_are_tensors_vouched_for_and_no_states_are_left(prior_fold: Path) -> None:
@@ -182,7 +188,8 @@ def test_the_right_one_is_not_trained_again(
 @pytest.mark.parametrize(
     "changes",
     [{"prior": {"epochs": 4}}, {"prior": {"learning_rate": 0.1}}, {"augmentation": {"rotation_deg": 3}},
-     {"schedule": {"seed": 5}}, {"prior": {"autoencoder": {"channels": (4, 4, 4, 4, 4)}}}],
+     {"schedule": {"seed": 5}}, {"schedule": {"decay": "none"}}, {"objective": {"dice_weight": 0.3}},
+     {"prior": {"autoencoder": {"channels": (4, 4, 4, 4, 4)}}}],
     ids=str,
 )  # fmt: skip
 def test_another_plan_of_it_is_trained(copy: Path, calls: list[dict[str, Any]], changes: dict[str, Any]) -> None:
@@ -259,6 +266,7 @@ def test_steps_equal_a_plain_loop(prior_fold: Path) -> None:
     plain, objective, augmented = prior_network(recipe, CPU).train(), prior_objective(recipe), Augmenter(recipe.plan)
     optimizer = torch.optim.Adam(plain.parameters(), lr=PRIOR["learning_rate"])
     for step, batch in enumerate(batches, start=1):
+        optimizer.param_groups[0]["lr"] = PRIOR["learning_rate"] * (1 - (step - 1) / len(batches)) ** 0.9  # poly
         changed = augmented(batch, step)
         assert changed.sizes == (2, 2, 2)
         parts = zip(changed.labels.split(2), (4, 5, 3), strict=True)

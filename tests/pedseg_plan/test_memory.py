@@ -13,9 +13,20 @@ from live_memory import LiveMemory
 
 from pedseg.domains import load_domains
 from pedseg.names import NetworkName
-from pedseg.networks import NETWORKS, build_network
-from pedseg.plan import NetworkSpec
-from pedseg_plan.memory import COUNTED, GIB, LIBRARIES, PREDICTION_BATCH, parameters, prediction_gib, training_gib
+from pedseg.networks import NETWORKS, ShapeEncoder, build_autoencoder, build_network
+from pedseg.plan import AutoencoderSpec, NetworkSpec, PriorSpec
+from pedseg.plan.network import CONV_CHANNELS
+from pedseg_plan.memory import (
+    COUNTED,
+    GIB,
+    LIBRARIES,
+    PREDICTION_BATCH,
+    PRIORS,
+    parameters,
+    prediction_gib,
+    prior_gib,
+    training_gib,
+)
 
 JOINTS = load_domains(("ankle", "knee", "shoulder"))
 COUNT_FACTOR, MEASURED_FACTOR = 1.25, 1.5
@@ -78,6 +89,37 @@ def test_prediction_passes_what_was_counted(name, decoder):
         network(images)
     passing = COUNTED[name, decoder].passing
     assert passing * 4 * window**2 * PREDICTION_BATCH == pytest.approx(memory.peak, rel=0.1)
+
+
+def masks_of(share: int, window: int, *, grad: bool = False) -> list[torch.Tensor]:
+    """Of three joints, without values."""
+    with torch.device("meta"):
+        return [torch.empty(share, d.n_classes, window, window, requires_grad=grad) for d in JOINTS]
+
+
+@pytest.mark.parametrize("kind", PRIORS)
+@pytest.mark.parametrize("scheme", ["dsl", "individual"])
+@pytest.mark.parametrize("channels", [CONV_CHANNELS, tuple(c // 2 for c in CONV_CHANNELS)])
+def test_an_auto_encoder_takes_what_was_counted(kind, scheme, channels):
+    spec, window, share = AutoencoderSpec(kind=kind, scheme=scheme, channels=channels), 256, 6
+    with torch.device("meta"):
+        network = build_autoencoder(spec, JOINTS).train()
+    weights = 4 * sum(p.numel() for p in network.parameters())
+    prior = PriorSpec(autoencoder=spec, batch=share if scheme == "individual" else 3 * share)
+    training, frozen = prior_gib(prior, window, 3, "float32")
+    with LiveMemory(network) as memory:
+        sum(x.square().mean() for x in network(masks_of(share, window)).logits).backward()
+    counted = (memory.peak + 3 * weights) / GIB
+    assert 1 / COUNT_FACTOR < (training - LIBRARIES) / counted < COUNT_FACTOR
+
+    logits = masks_of(share, window, grad=True)
+    with torch.device("meta"):
+        encoder = ShapeEncoder(network)
+    with LiveMemory(encoder) as memory:
+        said = [x.softmax(1) for x in logits]
+        pairs = zip(encoder(masks_of(share, window)), encoder(said), strict=True)
+        sum((a.detach() - b).square().mean() for a, b in pairs).backward()
+    assert 1 / COUNT_FACTOR < 3 * share * frozen / (memory.peak / GIB) < COUNT_FACTOR
 
 
 MEASURE = """

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny import JOINTS, change_plan, copied, log_rows, make_exam, same_weights, train
+from tiny import EPOCHS, JOINTS, change_plan, copied, log_rows, make_exam, make_workspace, same_weights, train
 
 from pedseg.bundle import make_fold
 from pedseg.domains import load_domains
@@ -51,6 +51,35 @@ def test_a_fold_learns_and_segments_an_unseen_exam(tiny_workspace: Path, tmp_pat
     image, reference = make_exam(ankle, 900)
     prediction = predict_volume(image, load_model(folder), domain="ankle")
     assert dice(prediction.labels.array, reference.array, ankle.n_classes).mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("joints", "wishes", "objective"),
+    [
+        (("shoulder",), {"strategy": "individual"}, "shape+adv"),
+        (("shoulder",), {"strategy": "global"}, "shape+adv"),
+        (JOINTS, {"scheme": "shared"}, "mjap"),
+    ],
+    ids=("a network a bone", "all bones as one", "shared"),
+)
+def test_priors_go_with_strategies_of_bones_and_with_shared_networks(
+    joints: tuple[str, ...], wishes: dict[str, str], objective: str, tmp_path: Path
+) -> None:
+    root = tmp_path / "w"
+    prior = {**OF_ONE, "epochs": 2, "autoencoder": {**OF_ONE["autoencoder"], **wishes}}
+    if objective == "mjap":
+        prior["autoencoder"] = {**OF_ALL["autoencoder"], **wishes}
+    make_workspace(root, joints, wishes=wishes, objective={"name": objective}, prior=prior)
+    folder = train(root, epochs=14 if "scheme" in wishes else EPOCHS)
+    rows = log_rows(folder)
+    assert {"loss", "ce", *objective.split("+")} <= set(rows[0])
+    assert max(float(row["dice"]) for row in rows) > 0.6
+    (shoulder,) = load_domains(["shoulder"])
+    image, reference = make_exam(shoulder, 900)
+    found = predict_volume(image, load_model(folder), domain="shoulder").labels.array
+    union = wishes.get("strategy") == "global"
+    wanted = reference.array.clip(max=1) if union else reference.array
+    assert dice(found, wanted, 2 if union else 3).mean() > 0.6
 
 
 def test_monai_run_trains_the_prior_and_the_network_to_the_same_bits(tiny_workspace: Path, tmp_path: Path) -> None:

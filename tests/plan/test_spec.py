@@ -115,9 +115,8 @@ def test_cache_digest_covers_what_the_cache_depends_on():
 
 
 def test_learning_rate_stays_or_falls_to_nothing() -> None:
-    assert [ScheduleSpec(learning_rate=0.01).learning_rate_at(d) for d in (0, 0.5, 1)] == [0.01] * 3
-    falling = ScheduleSpec(learning_rate=0.01, decay="poly")
-    assert [falling.learning_rate_at(d) for d in (0, 0.5, 1)] == pytest.approx([0.01, 0.01 * 0.5**0.9, 0])
+    assert [ScheduleSpec().decay_at(d) for d in (0, 0.5, 1)] == [1, 1, 1]
+    assert [ScheduleSpec(decay="poly").decay_at(d) for d in (0, 0.5, 1)] == pytest.approx([1, 0.5**0.9, 0])
 
 
 def test_schemes_and_strategies_must_fit_the_domains():
