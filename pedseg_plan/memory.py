@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pedseg.plan import NetworkSpec, PriorSpec
@@ -92,24 +92,24 @@ def training_gib(network: NetworkSpec, window: int, slices: int, precision: str,
     return LIBRARIES + (width * maps * window**2 * slices + 16 * networks * parameters(network)) / GIB
 
 
-def prior_gib(prior: PriorSpec, window: int, domains: int, precision: str) -> tuple[float, float]:
+def prior_gib(prior: PriorSpec, window: int, masks: Sequence[int], precision: str) -> tuple[float, float]:
     """What an auto-encoder takes: at the peak of its own training before the network's, and frozen, in GiB.
 
     Args:
         prior: its spec and batch.
         window: pixels of a slice along each side.
-        domains: which share it, or have one each.
+        masks: of each domain's slices: one with all bones, or one a bone with an auto-encoder each.
         precision: of the maps of its training; frozen it computes in float32.
 
     Returns:
-        Training it, libraries counted; and a slice of the network's step more with it than without.
+        Training it, libraries counted; and what a slice of every domain adds to the network's step.
     """
     counted, channels = PRIORS[prior.autoencoder.kind], prior.autoencoder.channels
     wider = _pixels(channels) / _pixels(CONV_CHANNELS)
     weights = 1e6 * counted.scaled * _squares(channels) / _squares(CONV_CHANNELS)
-    networks = domains if prior.autoencoder.scheme == "individual" else 1
-    maps = (4 if precision == "float32" else 2) * counted.maps * wider * prior.share(domains) * domains
-    frozen = 4 * counted.frozen * wider * window**2
+    networks = sum(masks) if prior.autoencoder.scheme == "individual" else 1
+    maps = (4 if precision == "float32" else 2) * counted.maps * wider * prior.share(len(masks)) * sum(masks)
+    frozen = 4 * counted.frozen * wider * window**2 * sum(masks)
     return LIBRARIES + (maps * window**2 + 16 * networks * weights) / GIB, frozen / GIB
 
 

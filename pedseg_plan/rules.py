@@ -28,6 +28,7 @@ from pedseg.plan.encoder import IMAGENET, NONE, encoder_weights
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts
 from pedseg.plan.machine import bfloat16_unit
+from pedseg.plan.objective import Misfit
 from pedseg.plan.preset import Preset
 from pedseg.plan.spec import Plane
 from pedseg.storage.splits import k_fold, leave_one_out
@@ -80,17 +81,20 @@ def spacing_rule(exams: Mapping[str, ExamFacts], plane: Plane, window: int) -> D
 
 
 def network_rule(
-    preset: Preset, name: str | None, scheme: str | None, *, strategy: str | None = None
+    preset: Preset, name: str | None, scheme: str | None, *, strategy: str | None = None, n_domains: int = 1
 ) -> Decision[NetworkSpec]:
-    """The preset's network, or the one asked for; with the preset's channels where it can have them."""
+    """The preset's network, or the one asked for; with the preset's channels where it can have them.
+
+    A strategy of bones makes one domain `individual`; several have to be asked to be trained apart.
+    """
     chosen = preset.for_network(name)
     values, why = chosen.network.model_dump(), chosen.why["network"]
     if scheme and scheme != chosen.network.scheme:
         values |= {"scheme": scheme}
         why += f"; scheme {scheme} asked for"
     if strategy and strategy != chosen.network.strategy:
-        values |= {"strategy": strategy, "scheme": scheme or "individual"}
-        why += f"; strategy {strategy} asked for" + ("" if scheme else ", which trains every domain alone")
+        values |= {"strategy": strategy, **({"scheme": "individual"} if n_domains == 1 and not scheme else {})}
+        why += f"; strategy {strategy} asked for"
     return Decision(parse(NetworkSpec, values, "options"), why)
 
 
@@ -122,11 +126,21 @@ def check_scheme(network: NetworkSpec, domains: Sequence[str]) -> None:
 def objective_rule(
     preset: Preset, name: str | None, scheme: str, n_domains: int, *, strategy: str = "multi"
 ) -> Decision[ObjectiveSpec]:
-    """The preset's objective or the one asked for, or the nearest that scheme and domains allow."""
+    """The preset's objective, or the nearest that scheme and domains allow; or the one asked for.
+
+    Contrast between networks apart does not exist and is switched off, asked for or not (METHODS, section 4).
+
+    Raises:
+        UsageError: PS-A120 another objective that was asked for does not fit, or the preset has no figures for it.
+    """
     wanted = preset.objective_named(name) if name else preset.objective
     fault = misfit(wanted.name, scheme, n_domains, strategy=strategy)
     if fault is None:
         return Decision(wanted, "asked for, with the preset's figures" if name else preset.why["objective"])
+    if fault.nearest not in preset.objectives:
+        fault = Misfit(fault.reason, "ce")
+    if name and not (name in ("ssc", "msc") and (n_domains == 1 or scheme == "individual")):
+        raise UsageError("PS-A120", str(fault))
     cause = "there is one domain" if n_domains == 1 else f"the scheme is {scheme}"
     if misfit(wanted.name, scheme, n_domains) is None:
         cause = f"the strategy is {strategy}"
@@ -142,6 +156,18 @@ def prior_rule(
     found = prior_for(objective, scheme, figures=preset.prior, strategy=strategy)
     paper = "B table 1" if "mjap" in objective.weights else "C section 3.2, D section 3.3"
     return Decision(found, preset.why["prior"] if preset.prior else f"the preset has no figures: {paper}")
+
+
+def check_batch(asked: int | None, n_domains: int, scheme: str) -> None:
+    """Refuse a batch that was asked for and leaves a domain fewer than two slices, which a batch norm needs.
+
+    Raises:
+        UsageError: PS-A120.
+    """
+    parts = 1 if scheme in ("individual", "transfer") else n_domains
+    if asked is not None and asked < 2 * parts:
+        text = f"a batch of {asked} leaves {asked // parts} slices of each domain, two are needed: use {2 * parts}"
+        raise UsageError("PS-A120", text)
 
 
 def batch_why(share: int, n_domains: int, asked: int, scheme: str) -> str:

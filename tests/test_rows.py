@@ -115,6 +115,7 @@ def test_a_row_is_planned_by_its_name_and_trains(
     network = plan.network
     assert (network.name, network.scheme, network.strategy) == (row.network, row.scheme, row.strategy)
     assert (plan.objective.name, plan.preset) == (row.objective, row.preset)
+    assert network.decoder == ("upsample" if row.table.startswith("B") else "transposed")
     told, changed = one_step(plan, tmp_path)
     judged = {"discriminator"} if plan.objective.needs_discriminator else set()
     assert set(told) == {"loss", "ce", *plan.objective.weights, *judged}

@@ -83,7 +83,7 @@ def test_single_bones(tmp_path: Path) -> None:
 
 
 def test_all_bones_as_one(tmp_path: Path) -> None:
-    (fold,) = trained(tmp_path / "w", ("ankle", "shoulder"), {"strategy": "global"})
+    (fold,) = trained(tmp_path / "w", ("ankle", "shoulder"), {"strategy": "global", "scheme": "individual"})
     assert load_plan(fold / "configs/plan.json").network.scheme == "individual"
     metadata = json.loads((fold / "configs/metadata.json").read_text("utf-8"))
     outputs = metadata["ankle_data_format"]["outputs"]["pred"]

@@ -24,14 +24,18 @@ class Augmenter:
 
     def __call__(self, batch: Batch, iteration: int) -> Batch:
         """The batch of a step, changed."""
-        seed = np.random.SeedSequence([self.plan.schedule.seed, iteration]).generate_state(1)[0]
-        generator = torch.Generator().manual_seed(int(seed))
+        generator = torch.Generator().manual_seed(step_seed(self.plan.schedule.seed, iteration))
         drawn = draw_augmentation(self.plan.augmentation, len(batch.images), generator)
         if self.plan.augmentation.flips == "left_right":
             drawn = only_left_right(drawn, sizes=batch.sizes, mirrors=self.mirrors)
         images, labels = apply_augmentation(batch.images, batch.labels, drawn, sizes=batch.sizes, mirrors=self.mirrors)
         layout = torch.channels_last if self.plan.schedule.channels_last else torch.contiguous_format
         return Batch(images.contiguous(memory_format=layout), labels, batch.sizes)
+
+
+def step_seed(seed: int, iteration: int) -> int:
+    """Where the draws of a step start, resumed or not."""
+    return int(np.random.SeedSequence([seed, iteration]).generate_state(1)[0])
 
 
 def _mirror(part: DomainPlan) -> Mirror:

@@ -52,13 +52,16 @@ class Descent:
     Args:
         rewinder: None stops at once instead of returning.
         clip_norm: longer gradients are shortened to it; None lets them be.
+        scaled: False for losses that are never computed in float16.
     """
 
-    def __init__(self, rewinder: Rewinder | None = None, *, clip_norm: float | None = None) -> None:
+    def __init__(
+        self, rewinder: Rewinder | None = None, *, clip_norm: float | None = None, scaled: bool = True
+    ) -> None:
         self.rewinder = rewinder
         self.clip_norm = clip_norm
         self.skipped = 0
-        self._scaler = rewinder.scaler if rewinder else torch.amp.GradScaler("cpu", enabled=False)
+        self._scaler = rewinder.scaler if rewinder and scaled else torch.amp.GradScaler("cpu", enabled=False)
 
     @property
     def rate(self) -> float:

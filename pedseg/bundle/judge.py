@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -29,15 +29,15 @@ class Judge:
 
     network: DomainDiscriminators
     optimizer: torch.optim.Optimizer
-    _descent: Descent = field(default_factory=Descent, repr=False)
 
-    def step(self, objective: Objective, output: Output, batch: Batch) -> float:
+    def step(self, objective: Objective, output: Output, batch: Batch, descent: Descent) -> float:
         """Learn to tell references from predictions.
 
         Args:
             objective: whose discriminator this is.
             output: of the network.
             batch: augmented, as the network saw it.
+            descent: what makes its steps, and returns to good weights where they go bad.
 
         Returns:
             Its loss before the step, NaN where it was left out.
@@ -48,7 +48,7 @@ class Judge:
         self.network.train()
         self.optimizer.zero_grad(set_to_none=True)
         loss = objective.discriminator_loss(output, batch.labels, batch.sizes, images=batch.images)
-        made = self._descent(self.network, self.optimizer, loss, {"discriminator": loss})
+        made = descent(self.network, self.optimizer, loss, {"discriminator": loss})
         return loss.item() if made else float("nan")
 
     def state(self) -> dict[str, Any]:

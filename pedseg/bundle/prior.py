@@ -122,7 +122,8 @@ def prior_batches(recipe: Recipe, dataset: SliceDataset) -> EqualBatches:
 
 def finish_prior(recipe: Recipe, dataset: SliceDataset, network: nn.Module, history: History) -> None:
     """Keep the auto-encoder of the last epoch, and say how well it reconstructs masks it has not learned from."""
-    dice = {k.removeprefix("dice_"): v for k, v in history.rows[-1].items() if k.startswith("dice_")}
+    learned = [name for name in recipe.plan.domain_names if recipe.fold.train.get(name)]  # a transfer's source: not
+    dice = {name: history.rows[-1][f"dice_{name}"] for name in learned}
     save_tensors(recipe.root / PRIOR, {k: v.detach().cpu() for k, v in network.state_dict().items()})
     note = {
         "schema": 1,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from ignite.engine import Engine
 
-from pedseg.bundle.augmenter import Augmenter
+from pedseg.bundle.augmenter import Augmenter, step_seed
 from pedseg.bundle.descent import Descent, Rewinder
 from pedseg.bundle.gradients import gradient_norms
 from pedseg.bundle.judge import Judge
@@ -42,6 +42,7 @@ class TrainStep:
         self.precision = recipe.plan.schedule.precision
         self.descent = Descent(rewinder, clip_norm=recipe.plan.schedule.clip_norm)
         self.judge = judge
+        self.judging = Descent(rewinder, clip_norm=recipe.plan.schedule.clip_norm, scaled=False)
 
     def __call__(self, engine: Engine, batch: Batch) -> dict[str, float]:
         """Loss and its terms, NaN where the step was left out.
@@ -54,6 +55,8 @@ class TrainStep:
         batch = self.augmented(batch.to(trainer.state.device), trainer.state.iteration)
         self._set_learning_rate(trainer)
         trainer.optimizer.zero_grad(set_to_none=True)
+        if self.plan.network.stochastic_depth:
+            torch.manual_seed(step_seed(self.plan.schedule.seed, trainer.state.iteration))
         with autocast(self.precision, batch.images.device):
             output = trainer.network(batch.images, batch.sizes)
         loss, terms = trainer.loss_function(output, batch.labels, batch.sizes, images=batch.images)
@@ -62,7 +65,9 @@ class TrainStep:
         made = self.descent(trainer.network, trainer.optimizer, loss, terms)
         values = {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
         if self.judge:
-            values["discriminator"] = self.judge.step(trainer.loss_function, output, batch) if made else math.nan
+            values["discriminator"] = math.nan
+            if made:
+                values["discriminator"] = self.judge.step(trainer.loss_function, output, batch, self.judging)
         return values if made else dict.fromkeys(values, math.nan)
 
     def _set_learning_rate(self, trainer: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PAIRS = 100_000
-"""Random pairs of slices, as B has it."""
+"""Random pairs of slices, of each domain and of each two (B section 3.5)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def cosine_table(embeddings: Sequence[NDArray[np.floating]], *, pairs: int = PAI
 
     Args:
         embeddings: one (N_k, d) of unit length a domain, two slices at least of each.
-        pairs: how many in all, shared equally by the K (K + 1) / 2 pairs of domains.
+        pairs: how many of each domain, and of each two.
         seed: of the draw.
 
     Raises:
@@ -69,10 +69,9 @@ def cosine_table(embeddings: Sequence[NDArray[np.floating]], *, pairs: int = PAI
     n = len(embeddings)
     random = np.random.default_rng(seed)
     mean, std = np.zeros((n, n)), np.zeros((n, n))
-    share = max(1, pairs // (n * (n + 1) // 2))
     for i in range(n):
         for j in range(i, n):
-            cosines = _cosines(embeddings[i], None if i == j else embeddings[j], share, random)
+            cosines = _cosines(embeddings[i], None if i == j else embeddings[j], pairs, random)
             mean[i, j] = mean[j, i] = cosines.mean()
             std[i, j] = std[j, i] = cosines.std()
     return CosineTable(mean, std)

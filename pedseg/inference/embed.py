@@ -36,7 +36,7 @@ def embed_slices(
         (N, d_s) of unit length a scale, from the first stage of the encoder to the last of the decoder.
 
     Raises:
-        ValueError: several folds, or a network that shows no scales (`strategy` individual has one a bone).
+        ValueError: several folds, or a network that shows no scales (of another strategy of bones than `multi`).
         ModelError: see `load_network`.
     """
     place = device or torch.device("cpu")
@@ -45,7 +45,8 @@ def embed_slices(
         raise ValueError(f"embeddings are one fold's, got a model of {len(networks)} folds: name one of them")
     (network,) = networks
     if not is_staged(network.network):
-        raise ValueError(f"the network of {domain} has no scales to embed: strategy individual has a network a bone")
+        strategy = model.plan.network.strategy
+        raise ValueError(f"strategy {strategy} shows no scales to embed, strategy multi does: name a model of it")
     pieces = []
     for exam in images:
         for start in range(0, len(exam), BATCH):

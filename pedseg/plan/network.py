@@ -94,6 +94,8 @@ class NetworkSpec(Frozen):
         wanted = len(CHANNELS.get((self.name, self.decoder), CONV_CHANNELS))
         if len(self.channels) != wanted or any(c < 2 or c % 2 for c in self.channels):
             raise ValueError(f"channels of {self.name} must be {wanted} even numbers, at least 2, got {self.channels}")
+        if self.stochastic_depth and self.name != "efficient_unet":
+            raise ValueError(f"stochastic_depth is efficient_unet's, {self.name} has no blocks to leave out: use 0")
         if self.name not in FROM_SCRATCH and (self.name, self.decoder) not in CHANNELS:
             raise ValueError(f"{self.name} has no {self.decoder} decoder: choose {DECODERS[self.name]}")
         return self
@@ -142,7 +144,8 @@ def autoencoder_for(
 def unfit_scheme(spec: NetworkSpec, domains: Sequence[str]) -> str:
     """What stands against a scheme or a strategy for these domains; empty where nothing does."""
     if spec.strategy != "multi" and len(domains) > 1 and spec.scheme != "individual":
-        return f"strategy {spec.strategy} trains every domain alone, scheme {spec.scheme} does not: use individual"
+        fault = f"strategy {spec.strategy} trains every domain alone, scheme {spec.scheme} does not"
+        return f"{fault}: use the scheme individual, or one domain"
     if spec.scheme == "transfer" and len(domains) == 1:
         return "scheme transfer goes from one domain to another, there is one: use individual"
     if spec.source and (spec.scheme != "transfer" or spec.source not in domains):

@@ -105,9 +105,10 @@ class Preset(Frozen):
         return self.model_copy(update={**network, **numbers, **changes})
 
     def _network_named(self, name: str, decoder: DecoderName | None) -> NetworkSpec:
-        """Another network with its own decoder, and with this one's channels where both have the same levels."""
+        """Another network with its own decoder; with this one's and its channels where both have the same levels."""
         alike = name in FROM_SCRATCH and self.network.name in FROM_SCRATCH
         channels = self.network.channels if alike else None
+        decoder = decoder or (self.network.decoder if alike else None)
         values = {**self.network.model_dump(), "name": name, "decoder": decoder, "channels": channels}
         return parse(NetworkSpec, values, "options")
 
@@ -117,12 +118,18 @@ class Preset(Frozen):
         Raises:
             UsageError: PS-A120 an objective that the preset has no weight for.
         """
+        if name not in self.objectives:
+            advice = did_you_mean(name, self.objectives)
+            others = ", ".join(n for n in preset_names() if name in load_preset(n).objectives)
+            choice = f"choose one, or the preset {others}" if others else "choose one"
+            raise UsageError("PS-A120", f"the preset has no figures for objective {name!r}; {advice}: {choice}")
+        return self.objectives[name]
+
+    @property
+    def objectives(self) -> dict[str, ObjectiveSpec]:
+        """By name, with this preset's figures; `ce` has none to know."""
         plain = ObjectiveSpec(name="ce", contrastive_weight=0, dice_weight=self.objective.dice_weight)
-        known: dict[str, ObjectiveSpec] = {o.name: o for o in (plain, *self.alternatives, self.objective)}
-        if name not in known:
-            advice = did_you_mean(name, known)
-            raise UsageError("PS-A120", f"the preset has no figures for objective {name!r}; {advice}: choose one")
-        return known[name]
+        return {o.name: o for o in (plain, *self.alternatives, self.objective)}
 
 
 def _contrasting(objective: ObjectiveSpec, weight: float | None) -> ObjectiveSpec:

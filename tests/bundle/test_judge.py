@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pedseg.bundle import (
     training_objective,
 )
 from pedseg.bundle.augmenter import Augmenter
+from pedseg.bundle.descent import MAX_SKIPPED, Descent
 from pedseg.bundle.judge import Judge
 from pedseg.data import Batch, SliceDataset
 from pedseg.losses import conditioned, coverage, discrimination
@@ -129,7 +131,7 @@ def test_it_learns_to_tell_them_apart(adversarial: Recipe) -> None:
     judge = training_judge(adversarial, CPU)
     assert judge
     batch, output = Batch(torch.zeros(1, 1, 32, 32), torch.zeros(1, 32, 32), (1, 0, 0)), MultiDomainOutput(())
-    losses = [judge.step(Apart(judge), output, batch) for _ in range(8)]  # type: ignore[arg-type]
+    losses = [judge.step(Apart(judge), output, batch, Descent()) for _ in range(8)]  # type: ignore[arg-type]
     assert losses[-1] < 0.5 * losses[0]
 
 
@@ -153,3 +155,37 @@ def test_a_resumed_fold_equals_an_unbroken_one(tmp_path: Path, name: str, stoppe
         assert moments
         assert all(torch.equal(one[part]["state"][i][k], v) for i in moments for k, v in moments[i].items())
     assert set(weights(broken)) == set(two["network"])
+
+
+class Back:
+    """A rewinder that notes when it is asked."""
+
+    rate = 1.0
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def rewind(self) -> bool:
+        self.asked += 1
+        self.rate = 0.5
+        return True
+
+
+def test_a_discriminator_gone_bad_brings_the_last_checkpoint_back_too(adversarial: Recipe) -> None:
+    recipe, dataset = adversarial, SliceDataset(fold_entries(adversarial, "train"))
+    network, judge, back = training_network(recipe, dataset, CPU), training_judge(recipe, CPU), Back()
+    assert judge
+    with torch.no_grad():
+        for weights in judge.network.parameters():
+            weights.fill_(torch.nan)
+    step = TrainStep(recipe, judge=judge, rewinder=back)
+    objective = training_objective(recipe, judge=judge)
+    batch = next(iter(training_batches(recipe, dataset)))
+    with torch.no_grad():
+        output = network(batch.images, batch.sizes)
+    for _ in range(MAX_SKIPPED):
+        assert math.isnan(judge.step(objective, output, batch, step.judging))
+    assert back.asked == 0
+    judge.step(objective, output, batch, step.judging)
+    assert (back.asked, step.judging.rate) == (1, 0.5)

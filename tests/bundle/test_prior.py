@@ -37,7 +37,7 @@ from pedseg.bundle.prior_steps import Masks
 from pedseg.data import Batch, SliceDataset
 from pedseg.errors import ModelError
 from pedseg.losses import coverage
-from pedseg.plan import load_plan
+from pedseg.plan import Fold, load_plan
 
 CPU = torch.device("cpu")
 PRIOR: dict[str, Any] = {
@@ -117,6 +117,20 @@ def test_it_learns_to_give_back_masks_it_has_not_seen(tiny_workspace: Path, tmp_
     rows = log_rows(fold, "prior.csv")
     assert all(float(rows[-1][f"dice_{name}"]) == pytest.approx(value, abs=1e-5) for name, value in dice.items())
     assert all(float(rows[-1][f"dice_{name}"]) > float(rows[0][f"dice_{name}"]) + 0.1 for name in dice)
+
+
+def test_a_domain_without_masks_to_learn_from_is_not_scored(tiny_workspace: Path, tmp_path: Path) -> None:
+    """As the source of the scheme `transfer`, whose exams still validate."""
+    root = copied(tiny_workspace, tmp_path)
+    change_plan(root, objective={"name": "shape"}, prior={**OF_ONE, "epochs": 1})
+    plan, folder = load_plan(root / "plans/default"), root / "runs/default/main/fold_0"
+    fold = plan.folds[0]
+    learned = {name: cases for name, cases in fold.train.items() if name != "knee"}
+    make_fold(folder, plan, "0", Fold(validation=fold.validation, train=learned))
+    recipe = load_recipe(folder)
+    run_prior(recipe, slices(recipe), CPU)
+    assert list(note_of(folder)["dice"]) == ["ankle", "shoulder"]
+    assert "dice_knee" in log_rows(folder, "prior.csv")[0]
 
 
 def test_its_loss_is_the_papers_with_soft_dice_where_the_networks_has_it(prior_fold: Path, copy: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from pedseg.data.batches import OrderedBatches
 from pedseg.errors import TrainingError
 from pedseg.losses import Objective, majority
 from pedseg.networks import select_domain
+from pedseg.plan import NetworkSpec
 
 CPU = torch.device("cpu")
 
@@ -83,6 +86,27 @@ def test_augmentation_differs_from_step_to_step(recipe: Recipe) -> None:
     first, again, second = (augmented(batch, k).images for k in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
+
+
+def test_blocks_left_out_are_those_of_the_step_whatever_was_drawn_before(recipe: Recipe) -> None:
+    spec = NetworkSpec(name="efficient_unet", stochastic_depth=0.5)
+    recipe = replace(recipe, plan=recipe.plan.model_copy(update={"network": spec}))
+    network, dataset = network_and_slices(recipe)
+    (batch, *_), start = list(training_batches(recipe, dataset)), deepcopy(network.state_dict())
+
+    def loss(iteration: int, drawn_before: int) -> float:
+        torch.manual_seed(drawn_before)
+        network.load_state_dict(start)
+        engine: Any = SimpleNamespace(
+            network=network, optimizer=torch.optim.Adam(network.parameters()),
+            loss_function=Objective(recipe.plan.objective, len(recipe.plan.domains)),
+            state=SimpleNamespace(device=CPU, iteration=iteration, max_epochs=9, epoch_length=9),
+        )  # fmt: skip
+        step = TrainStep(recipe)
+        step.augmented = lambda batch, _: batch  # type: ignore[assignment, misc]
+        return step(engine, batch)["ce"]
+
+    assert loss(2, drawn_before=0) == loss(2, drawn_before=1) != loss(3, drawn_before=0)
 
 
 def test_a_loss_that_is_not_finite_leaves_the_weights_alone(recipe: Recipe) -> None:

@@ -67,7 +67,7 @@ def test_a_loaded_network_is_the_trained_one_of_its_domain(run: Path) -> None:
 
 def test_what_is_missing_is_named_with_what_to_do(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"PS-A125: model .*nowhere is missing: train one"):
-        load_model(tmp_path / "nowhere")
+        load_model(tmp_path / "no" / "nowhere")
     shutil.copytree(run, run.with_name("main_from_knee"))
     with pytest.raises(UsageError, match="is missing: name one of main, main_from_knee there with -m"):
         load_model(run.with_name("other"))

@@ -59,5 +59,5 @@ def test_one_space_at_a_time(tiny_run: Path) -> None:
 def test_networks_of_single_bones_show_no_scales(tmp_path: Path) -> None:
     make_workspace(tmp_path / "w", ("shoulder",), wishes={"strategy": "individual"})
     fold = train(tmp_path / "w", epochs=1)
-    with pytest.raises(ValueError, match="strategy individual has a network a bone"):
+    with pytest.raises(ValueError, match="strategy individual shows no scales to embed"):
         embed_slices(load_model(fold), "shoulder", [])

@@ -11,6 +11,7 @@ from pedseg.plan.preset import load_preset
 from pedseg_plan.rules import (
     Decision,
     batch_why,
+    check_batch,
     check_scheme,
     encoder_rule,
     folds_rule,
@@ -127,21 +128,26 @@ def test_an_encoder_starts_from_imagenet_where_it_can():
 @pytest.mark.parametrize(
     ("asked", "scheme", "n", "name", "weight"),
     [
-        (None, "dsl", 3, "msc", 0.05),
+        (None, "dsl", 3, "msc+mjap", 0.05),
+        ("msc", "dsl", 3, "msc", 0.05),
         ("ssc", "dsl", 3, "ssc", 0.1),
         ("ce", "dsl", 3, "ce", 0),
         (None, "dsl", 1, "ce", 0),
+        (None, "shared", 3, "mjap", 0),
+        (None, "individual", 3, "ce", 0),
+        (None, "transfer", 3, "ce", 0),
         ("msc", "individual", 3, "ce", 0),
     ],
 )
 def test_objective(asked, scheme, n, name, weight):
     chosen = objective_rule(DEFAULT, asked, scheme, n).value
-    assert (chosen.name, chosen.contrastive_weight) == (name, weight)
+    assert chosen.name == name
+    assert chosen.contrastive_weight == weight or not chosen.contrasts
 
 
 def test_a_switched_off_objective_says_so():
     alone = objective_rule(DEFAULT, None, "dsl", 1).why
-    assert alone == "msc is switched off: there is one domain, nothing to contrast"
+    assert alone == "msc+mjap is switched off: there is one domain, nothing to contrast"
     assert "the scheme is individual" in objective_rule(DEFAULT, "ssc", "individual", 2).why
 
 
@@ -149,12 +155,17 @@ def test_a_prior_of_all_joints_becomes_one_a_joint():
     """With the figures of the preset, which must know both."""
     priors = tuple(ObjectiveSpec(name=name, prior_weight=0.2) for name in ("msc+mjap", "shape"))
     preset = DEFAULT.model_copy(update={"alternatives": priors})
-    chosen = objective_rule(preset, "msc+mjap", "individual", 3)
+    chosen = objective_rule(preset.model_copy(update={"objective": priors[0]}), None, "individual", 3)
     assert chosen.value == priors[1]
     assert chosen.why == "msc+mjap becomes shape: the scheme is individual, nothing to contrast"
-    assert objective_rule(preset, "msc+mjap", "dsl", 3).value == priors[0]
-    with pytest.raises(UsageError, match="PS-A120: the preset has no figures for objective 'shape'"):
-        objective_rule(DEFAULT.model_copy(update={"alternatives": priors[:1]}), "msc+mjap", "dsl", 1)
+    assert objective_rule(DEFAULT, None, "individual", 3).value.name == "ce", "the default has no figures for shape"
+    assert objective_rule(preset, "msc+mjap", "dsl", 3).value.name == "msc+mjap"
+    with pytest.raises(UsageError, match=r"PS-A120: objective msc\+mjap contrasts .*: use shape"):
+        objective_rule(preset, "msc+mjap", "individual", 3)
+    with pytest.raises(UsageError, match=r"PS-A120: objective mjap learns one prior of several joints.*: use ce"):
+        objective_rule(DEFAULT, "mjap", "dsl", 1)
+    with pytest.raises(UsageError, match=r"no figures for objective 'spar'.*: choose one, or the preset isbi2021"):
+        objective_rule(DEFAULT, "spar", "individual", 1)
 
 
 def test_the_batch_says_what_it_becomes():
@@ -196,7 +207,10 @@ def test_domains_that_validate_on_training_exams_are_known():
 def test_a_strategy_of_bones_trains_every_domain_alone():
     chosen = network_rule(DEFAULT, None, None, strategy="global")
     assert (chosen.value.strategy, chosen.value.scheme) == ("global", "individual")
-    assert chosen.why.endswith("; strategy global asked for, which trains every domain alone")
+    assert chosen.why.endswith("; strategy global asked for")
+    several = network_rule(DEFAULT, None, None, strategy="global", n_domains=2)
+    with pytest.raises(UsageError, match="scheme dsl does not: use the scheme individual, or one domain"):
+        check_scheme(several.value, ["ankle", "knee"])
     kept = network_rule(DEFAULT, None, "dsl", strategy="global")
     assert (kept.value.scheme, kept.value.strategy) == ("dsl", "global")
     assert network_rule(DEFAULT, None, None, strategy="multi").value == DEFAULT.network
@@ -217,24 +231,35 @@ def test_transfer_needs_two_domains():
 
 
 @pytest.mark.parametrize("scheme", ["shared", "transfer"])
-def test_contrast_is_switched_off_where_domains_are_not_told_apart_in_one_network(scheme):
-    chosen = objective_rule(DEFAULT, "msc", scheme, 3)
-    assert chosen.value.name == "ce"
-    assert chosen.why == f"msc is switched off: the scheme is {scheme}, nothing to contrast"
+def test_contrast_is_refused_where_domains_are_not_told_apart_in_one_network(scheme):
+    with pytest.raises(UsageError, match=r"PS-A120: objective msc contrasts domains.*: use ce"):
+        objective_rule(DEFAULT, "msc", scheme, 3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "n", "scheme", "least"), [(3, 3, "dsl", 6), (5, 3, "shared", 6), (1, 3, "individual", 2)]
+)
+def test_a_batch_below_two_slices_a_domain_is_refused(asked, n, scheme, least):
+    with pytest.raises(UsageError, match=rf"PS-A120: a batch of {asked} leaves .* two are needed: use {least}"):
+        check_batch(asked, n, scheme)
+    check_batch(least, n, scheme)
+    check_batch(None, n, scheme)
 
 
 def test_codes_of_a_joint_are_not_judged_bone_by_bone():
     terms = tuple(ObjectiveSpec(name=name) for name in ("spar", "shape"))
     preset = DEFAULT.model_copy(update={"alternatives": terms})
-    chosen = objective_rule(preset, "spar", "individual", 3, strategy="individual")
+    chosen = objective_rule(load_preset("isbi2021"), None, "individual", 3, strategy="individual")
     assert chosen.value.name == "shape"
     assert chosen.why == "spar becomes shape: the strategy is individual"
+    with pytest.raises(UsageError, match=r"PS-A120: objective spar judges codes.*: use shape"):
+        objective_rule(preset, "spar", "individual", 3, strategy="individual")
     assert objective_rule(preset, "spar", "individual", 3).value.name == "spar"
 def test_the_auto_encoder_of_the_objective_with_the_presets_figures_or_the_papers():
     paper = load_preset("media2023")
     chosen = prior_rule(paper, paper.objective_named("msc+mjap"), "dsl")
     assert (chosen.value, chosen.why) == (paper.prior, paper.why["prior"])
-    assert prior_rule(paper, paper.objective, "dsl").value is None
+    assert prior_rule(paper, paper.objective_named("msc"), "dsl").value is None
     other = prior_rule(DEFAULT.model_copy(update={"prior": None}), ObjectiveSpec(name="shape"), "individual")
     assert other.value.learning_rate == 1e-2
     assert other.why == "the preset has no figures: C section 3.2, D section 3.3"

@@ -54,7 +54,7 @@ def test_networks_of_single_domains_are_apart():
     ("values", "domains", "text"),
     [
         ({"strategy": "global"}, ("ankle", "knee"), "strategy global trains every domain alone, scheme dsl does not"),
-        ({"strategy": "individual", "scheme": "transfer"}, ("ankle", "knee"), "use individual"),
+        ({"strategy": "individual", "scheme": "transfer"}, ("ankle", "knee"), "use the scheme individual"),
         ({"scheme": "transfer"}, ("ankle",), "goes from one domain to another, there is one: use individual"),
         ({"source": "ankle"}, ("ankle", "knee"), "must be one of ankle, knee, and the scheme transfer"),
         ({"scheme": "transfer", "source": "hip"}, ("ankle", "knee"), "source hip must be one of ankle, knee"),
@@ -62,6 +62,12 @@ def test_networks_of_single_domains_are_apart():
 )
 def test_what_domains_do_not_allow_is_said(values, domains, text):
     assert text in unfit_scheme(NetworkSpec(**values), domains)
+
+
+def test_stochastic_depth_is_of_the_network_that_has_blocks_to_leave_out():
+    assert NetworkSpec(name="efficient_unet", stochastic_depth=0.2).stochastic_depth == 0.2
+    with pytest.raises(ValidationError, match="stochastic_depth is efficient_unet's, unet has no blocks"):
+        NetworkSpec(name="unet", stochastic_depth=0.2)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ def test_media2023_holds_the_papers_numbers():
     assert (p.network.name, p.network.decoder) == ("att_unet", "upsample")
     assert (p.learning_rate, p.batch, p.epochs) == (5e-4, 18, 6)
     objective = p.objective
-    assert (objective.name, objective.contrastive_weight, objective.temperature) == ("msc", 0.5, 0.1)
+    assert (objective.name, objective.contrastive_weight, objective.temperature) == ("msc+mjap", 0.5, 0.1)
+    assert (objective.prior_weight, objective.prior_reduction) == (0.1, "mean")
     assert objective.pooling == "average"
     assert p.objective_named("ssc").contrastive_weight == 0.1
     change = p.augmentation
