@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from pedseg.plan import DomainPlan, NetworkSpec, Plan, ScheduleSpec
+from pedseg.plan import DomainPlan, EncoderWeights, NetworkSpec, ObjectiveSpec, Plan, PriorSpec, ScheduleSpec
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts, Fingerprint
 from pedseg.plan.machine import processor_flags
@@ -12,7 +13,39 @@ from pedseg.plan.preset import Preset, load_preset
 from pedseg_plan import rules
 from pedseg_plan.memory import prediction_gib, prior_gib, training_gib
 from pedseg_plan.options import PlanOptions
+from pedseg_plan.rules import Decision
 from pedseg_plan.sources import Source
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What follows from the options and the number of domains alone, with the preset for the network asked for."""
+
+    preset: Preset
+    network: Decision[NetworkSpec]
+    encoder: Decision[EncoderWeights]
+    objective: Decision[ObjectiveSpec]
+    prior: Decision[PriorSpec | None]
+
+
+def choose(domains: Sequence[str], options: PlanOptions) -> Choices:
+    """Take the decisions that need no exam: what cannot be had is refused before one is read.
+
+    Raises:
+        UsageError: PS-A120, PS-A129, PS-A96 an option that does not exist or does not fit the others.
+    """
+    preset = load_preset(options.preset).for_network(options.network)
+    n = len(domains)
+    network = rules.network_rule(preset, options.network, options.scheme, strategy=options.strategy, n_domains=n)
+    rules.check_scheme(network.value, domains)
+    rules.check_batch(options.batch, n, network.value.scheme)
+    rules.check_window(options.window, network.value)
+    scheme, strategy = network.value.scheme, network.value.strategy
+    objective = rules.objective_rule(preset, options.objective, scheme, n, strategy=strategy)
+    encoder = rules.encoder_rule(network.value, options.encoder_weights)
+    return Choices(
+        preset, network, encoder, objective, rules.prior_rule(preset, objective.value, scheme, strategy=strategy)
+    )
 
 
 def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) -> Plan:
@@ -23,19 +56,11 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         facts: of their usable exams.
         options: the user's wishes; they go before the preset.
     """
-    preset = load_preset(options.preset).for_network(options.network)
-    window = options.window or preset.window
+    chosen = choose([s.domain.name for s in sources], options)
+    preset, network, encoder = chosen.preset, chosen.network, chosen.encoder
+    objective, prior = chosen.objective, chosen.prior
     exams = {s.domain.name: facts.domains[s.domain.name].exams for s in sources}
-    parts = tuple(_domain_plan(s, exams[s.domain.name], preset, window) for s in sources)
-    network = rules.network_rule(
-        preset, options.network, options.scheme, strategy=options.strategy, n_domains=len(parts)
-    )
-    rules.check_scheme(network.value, list(exams))
-    rules.check_batch(options.batch, len(parts), network.value.scheme)
-    encoder = rules.encoder_rule(network.value, options.encoder_weights)
-    scheme, strategy = network.value.scheme, network.value.strategy
-    objective = rules.objective_rule(preset, options.objective, scheme, len(parts), strategy=strategy)
-    prior = rules.prior_rule(preset, objective.value, scheme, strategy=strategy)
+    parts = tuple(_domain_plan(s, exams[s.domain.name], preset, options.window or preset.window) for s in sources)
     precision = rules.precision_rule(options.precision or preset.precision, processor_flags())
     folds = rules.folds_rule({part.domain.name: part.cases for part in parts}, options.folds)
     decisions = {
@@ -60,7 +85,7 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
         **({"prior": prior.why} if prior.value else {}),
         "augmentation": preset.why["augmentation"],
         "epochs": _asked_or(options.epochs, preset.why["epochs"]),
-        "batch": rules.batch_why(plan.share, len(parts), plan.schedule.batch, scheme),
+        "batch": rules.batch_why(plan.share, len(parts), plan.schedule.batch, plan.network.scheme),
         **{key: preset.why[key] for key in ("learning_rate", "decay", "head_bias")},
         "precision": precision.why,
         "channels_last": "convolutions on the processor run faster on pixels that keep their channels together",

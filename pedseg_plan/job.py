@@ -9,10 +9,9 @@ from pathlib import Path
 from pedseg.errors import InputError, Notice, OutputError, UsageError
 from pedseg.plan import Plan, load_plan, save_plan
 from pedseg.plan.fingerprint import Fingerprint, load_fingerprint, save_fingerprint
-from pedseg.plan.preset import load_preset
 from pedseg.workspace import PlanFiles, Workspace
 from pedseg_plan.check import Finding, faulty, find_faults
-from pedseg_plan.decide import decide
+from pedseg_plan.decide import choose, decide
 from pedseg_plan.explain import decisions_table, findings_table
 from pedseg_plan.measure import Measured
 from pedseg_plan.options import PlanOptions
@@ -27,8 +26,8 @@ def make_plan(domains: Sequence[str], workspace: Path | str | None, options: Pla
     """See `pedseg_plan.pedseg_plan`."""
     space = Workspace.find(workspace)
     files = space.plan(options.name)
-    load_preset(options.preset)  # a misspelt name should not cost the reading of a dataset
     sources = find_sources(domains, space)
+    choose([s.domain.name for s in sources], options)  # a wish that cannot be had costs no reading of exams
     measured = survey(sources, _known(files), options.jobs)
     if not files.plan.exists():
         # Kept whatever follows, so that only corrected exams are read again.

@@ -37,6 +37,7 @@ T = TypeVar("T")
 Cases = Mapping[str, Mapping[str, str]]
 """Domain -> case -> patient."""
 
+LEAST_WINDOW = 32
 SPACING_PERCENTILE = 95
 SPACING_STEP_MM = 1e-4
 FEW_PATIENTS = 20
@@ -168,6 +169,19 @@ def check_batch(asked: int | None, n_domains: int, scheme: str) -> None:
     if asked is not None and asked < 2 * parts:
         text = f"a batch of {asked} leaves {asked // parts} slices of each domain, two are needed: use {2 * parts}"
         raise UsageError("PS-A120", text)
+
+
+def check_window(asked: int | None, network: NetworkSpec) -> None:
+    """Refuse a window that was asked for and that the network cannot halve as often as it does.
+
+    Raises:
+        UsageError: PS-A120.
+    """
+    stride = network.coarsest_stride
+    if asked is not None and (asked < LEAST_WINDOW or asked % stride):
+        below = max(LEAST_WINDOW, asked // stride * stride)
+        wanted = f"windows that are multiples of {stride}, not {asked}: use {below} or {below + stride}"
+        raise UsageError("PS-A120", f"{network.name} takes {wanted}")
 
 
 def batch_why(share: int, n_domains: int, asked: int, scheme: str) -> str:

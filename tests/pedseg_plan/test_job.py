@@ -189,11 +189,35 @@ def test_a_damaged_fingerprint_is_measured_again(workspace: Path):
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        PlanOptions(preset="dflt"),
+        PlanOptions(network="inception_unet", window=80),
+        PlanOptions(objective="spar"),
+        PlanOptions(network="att_unet", encoder_weights="some.pth"),
+        PlanOptions(scheme="dsl", strategy="individual"),
+        PlanOptions(scheme="shared", objective="msc"),
+        PlanOptions(batch=3),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_had_is_refused_before_an_exam_is_read(
+    workspace: Path, options: PlanOptions, monkeypatch: pytest.MonkeyPatch
+):
+    def read(*_):
+        raise AssertionError("exams were read")
+
+    monkeypatch.setattr("pedseg_plan.job.survey", read)
+    with pytest.raises(UsageError, match=r"PS-A1(20|29)"):
+        pedseg_plan(["ankle", "knee"], workspace, options=options)
+
+
+@pytest.mark.parametrize(
     ("options", "text"),
     [
         (PlanOptions(preset="dflt"), "PS-A129: unknown preset 'dflt'; did you mean 'default'"),
-        (PlanOptions(window=100), r"PS-A96: options: window: .*multiple of 16"),
-        (PlanOptions(window=48), "PS-A96: options: .*efficient_unet needs a window that is a multiple of 32, got 48"),
+        (PlanOptions(window=100), "PS-A120: efficient_unet takes windows .*32, not 100: use 96 or 128"),
+        (PlanOptions(window=48), "PS-A120: efficient_unet takes windows .*32, not 48: use 32 or 64"),
         (PlanOptions(network="unet", encoder_weights="imagenet"), "PS-A120: unet has no ImageNet encoder"),
         (PlanOptions(encoder_weights="gone.pth"), "PS-A03: --encoder-weights gone.pth is no file"),
         (PlanOptions(seed=-1), r"PS-A96: options: seed: "),

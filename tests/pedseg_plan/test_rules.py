@@ -13,6 +13,7 @@ from pedseg_plan.rules import (
     batch_why,
     check_batch,
     check_scheme,
+    check_window,
     encoder_rule,
     folds_rule,
     network_rule,
@@ -234,6 +235,15 @@ def test_transfer_needs_two_domains():
 def test_contrast_is_refused_where_domains_are_not_told_apart_in_one_network(scheme):
     with pytest.raises(UsageError, match=r"PS-A120: objective msc contrasts domains.*: use ce"):
         objective_rule(DEFAULT, "msc", scheme, 3)
+
+
+def test_a_window_that_a_network_cannot_halve_is_refused_with_the_next_ones():
+    check_window(None, NetworkSpec(name="efficient_unet"))
+    check_window(80, NetworkSpec(name="vgg_unet"))
+    with pytest.raises(UsageError, match=r"PS-A120: unet takes windows .* of 16, not 16: use 32 or 48"):
+        check_window(16, NetworkSpec(name="unet"))
+    with pytest.raises(UsageError, match=r"PS-A120: efficient_unet takes windows .* of 32, not 80: use 64 or 96"):
+        check_window(80, NetworkSpec(name="efficient_unet"))
 
 
 @pytest.mark.parametrize(
