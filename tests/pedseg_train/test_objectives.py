@@ -74,12 +74,13 @@ def test_priors_go_with_strategies_of_bones_and_with_shared_networks(
     rows = log_rows(folder)
     assert {"loss", "ce", *objective.split("+")} <= set(rows[0])
     assert max(float(row["dice"]) for row in rows) > 0.6
-    (shoulder,) = load_domains(["shoulder"])
-    image, reference = make_exam(shoulder, 900)
-    found = predict_volume(image, load_model(folder), domain="shoulder").labels.array
+    # the tiny shoulder's two bones look like two of another joint's to a network that is told no domain
+    (domain,) = load_domains(["knee" if "scheme" in wishes else "shoulder"])
+    image, reference = make_exam(domain, 900)
+    found = predict_volume(image, load_model(folder), domain=domain.name).labels.array
     union = wishes.get("strategy") == "global"
     wanted = reference.array.clip(max=1) if union else reference.array
-    assert dice(found, wanted, 2 if union else 3).mean() > 0.6
+    assert dice(found, wanted, 2 if union else domain.n_classes).mean() > 0.6
 
 
 def test_monai_run_trains_the_prior_and_the_network_to_the_same_bits(tiny_workspace: Path, tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ def make_workspace(
         changes: of the plan, as for `change_plan`.
     """
     write_exams(root, joints, n=n)
-    alone = len(joints) == 1 or (wishes or {}).get("scheme") == "individual"
-    wishes = {"objective": "ce" if alone else "msc", "encoder_weights": "none", **(wishes or {})}
+    told_apart = len(joints) > 1 and (wishes or {}).get("scheme", "dsl") == "dsl"
+    wishes = {"objective": "msc" if told_apart else "ce", "encoder_weights": "none", **(wishes or {})}
     options = PlanOptions(preset="demo", window=WINDOW, epochs=EPOCHS, batch=6, precision="float32", **wishes)
     pedseg_plan(joints, root, options=options)
     narrow = {"network": {"channels": CHANNELS}} if wishes.get("network", "unet") in FROM_SCRATCH else {}
