@@ -41,7 +41,7 @@ SCHEDULE = {"learning_rate": 1e-3, "decay": "poly", "head_bias": "frequency"}
 DICE_WEIGHT = 0.1
 """So that a short training settles; the same for all."""
 CHANNELS = (16, 32, 64, 128, 256)
-PRIOR = {"learning_rate": 3e-3, "batch": 6, "epochs": 24}
+PRIOR = {"learning_rate": 3e-3, "batch": 6, "epochs": 18}
 """The auto-encoder's. B (table 1) has 1e-4 and batches of 24 for some ten times the masks."""
 WITHIN, BETWEEN, PARTED = 0.9, 0.5, 0.15
 """At the bottleneck with contrast: least cosine within a domain, greatest between, least difference to without."""
