@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmarks.demo import DOMAINS, say
+from benchmarks.training_size import cases
 from pedseg.evaluation.representation import CosineTable, cosine_table
 from pedseg.inference import load_model
 from pedseg.inference.embed import embed_slices
@@ -33,8 +34,9 @@ from pedseg_plan import PlanOptions, pedseg_plan
 from pedseg_preprocess import pedseg_preprocess
 from pedseg_train import TrainOptions, pedseg_train
 
-TRAINING, VALIDATION = 5, 2
-"""Patients a joint."""
+TRAINING = 5
+HELD_OUT = range(5, 7)
+"""Patients a joint that score."""
 SIZE = 96
 EPOCHS, BATCH = 12, 6
 SCHEDULE = {"learning_rate": 1e-3, "decay": "poly", "head_bias": "frequency"}
@@ -113,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def compare(root: Path, flags: argparse.Namespace) -> dict[str, Result]:
     """Every method, one after another."""
-    pedseg_phantom(DOMAINS, TRAINING + VALIDATION, root / "raw", options=PhantomOptions(matrix=flags.matrix))
+    pedseg_phantom(DOMAINS, HELD_OUT.stop, root / "raw", options=PhantomOptions(matrix=flags.matrix))
     results = {}
     for method in METHODS:
         if method.name in flags.methods:
@@ -153,7 +155,7 @@ def edited(plan: Plan, method: Method) -> Plan:
         autoencoder = plan.prior.autoencoder.model_copy(update={"channels": CHANNELS})
         changes["prior"] = {**PRIOR, "autoencoder": autoencoder.model_dump()}
     values = plan.model_dump(by_alias=True)
-    fold = Fold(validation=cases(TRAINING, TRAINING + VALIDATION), train=cases(0, TRAINING))
+    fold = Fold(validation=cases(HELD_OUT), train=cases(range(TRAINING)))
     parts = {name: values[name] | change for name, change in changes.items()}
     return Plan.model_validate(values | parts | {"folds": [fold.model_dump()]})
 
@@ -167,17 +169,12 @@ def borrow_prior(root: Path, method: Method) -> None:
         shutil.copyfile(path, own / path.name)
 
 
-def cases(start: int, stop: int) -> dict[str, tuple[str, ...]]:
-    """Patients of every domain."""
-    return {d: tuple(f"{d}_{i:03d}" for i in range(start, stop)) for d in DOMAINS}
-
-
 def bottleneck_cosines(root: Path, fold: Path) -> CosineTable:
     """Of the validation patients' slices."""
     model = load_model(fold)
     cache = root / "cache" / model.plan.name
     points = []
-    for domain, names in cases(TRAINING, TRAINING + VALIDATION).items():
+    for domain, names in cases(HELD_OUT).items():
         scales = embed_slices(model, domain, (read_entry(cache / domain, name).images for name in names))
         points.append(max(scales, key=lambda scale: scale.shape[1]))
     return cosine_table(points)

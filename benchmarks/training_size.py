@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def prepare(root: Path) -> None:
     pedseg_phantom(DOMAINS, len(TRAINING[0]) + len(VALIDATION), root / "raw", options=PhantomOptions(matrix=96))
     pedseg_plan(DOMAINS, root, options=PlanOptions(preset="demo", window=96))
     files = Workspace(root).plan("default")
-    folds = tuple(Fold(validation=_cases(VALIDATION), train=_cases(patients)) for patients in TRAINING)
+    folds = tuple(Fold(validation=cases(VALIDATION), train=cases(patients)) for patients in TRAINING)
     save_plan(load_plan(files.plan).model_copy(update={"folds": folds}), files)
     pedseg_preprocess(root, jobs=2)
 
@@ -69,8 +70,10 @@ def last_epoch(root: Path, fold: int, precision: str | None = None) -> list[floa
     return [float(last[f"dice_{domain}"]) for domain in DOMAINS]
 
 
-def _cases(patients: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
-    return {d: tuple(f"{d}_{i:03d}" for i in patients) for d in DOMAINS}
+def cases(patients: Iterable[int]) -> dict[str, tuple[str, ...]]:
+    """Names of patients in every domain."""
+    numbers = tuple(patients)
+    return {d: tuple(f"{d}_{i:03d}" for i in numbers) for d in DOMAINS}
 
 
 if __name__ == "__main__":
