@@ -88,7 +88,8 @@ def unit_of(metric: str) -> str:
 
 def write_scores(scores: Iterable[Score], path: Path) -> None:
     """Write `scores.csv`; an empty value means that there is no answer."""
-    write_text(path, _table(COLUMNS, ((s.exam, s.domain, s.structure, s.metric, _told(s.value), s.unit) for s in scores)))
+    rows = ((s.exam, s.domain, s.structure, s.metric, _told(s.value), s.unit) for s in scores)
+    write_text(path, _table(COLUMNS, rows))
 
 
 def write_slice_scores(scores: Iterable[SliceScore], path: Path) -> None:

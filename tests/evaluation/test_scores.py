@@ -50,7 +50,7 @@ def test_slices_come_back_as_they_were(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("metric", "unit"),
-    [("dice", "fraction"), ("surface_dice_1mm", "fraction"), ("mssd_mm", "mm"), ("volume_ml", "ml"), ("ravd", "fraction")],
+    [("dice", "fraction"), ("surface_dice_1mm", "fraction"), ("mssd_mm", "mm"), ("volume_ml", "ml")],
 )
 def test_units_follow_from_names(metric: str, unit: str) -> None:
     assert unit_of(metric) == unit
