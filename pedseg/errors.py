@@ -172,6 +172,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A129": ("UsageError", "an unknown preset"),
     "PS-A128": ("InputError", "a process that read exams was killed"),
     "PS-A130": ("ModelError", "public weights cannot be fetched"),
+    "PS-A131": ("InputError", "the masks of an exam are not named as the structures"),
+    "PS-A132": ("InputError", "masks of two structures overlap"),
+    "PS-A133": ("InputError", "a DICOM SEG holds fractions, not a mask"),
+    "PS-A134": ("InputError", "several masks for one exam"),
 }
 
 WARNINGS: dict[str, str] = {
@@ -202,4 +206,6 @@ WARNINGS: dict[str, str] = {
     "PS-W122": "the spacing is far from the exams of training",
     "PS-W124": "a structure was not found",
     "PS-W125": "what was made under a former plan is stale",
+    "PS-W126": "masks of other structures were left aside",
+    "PS-W127": "a structure has no mask of its own",
 }
