@@ -172,6 +172,9 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A129": ("UsageError", "an unknown preset"),
     "PS-A128": ("InputError", "a process that read exams was killed"),
     "PS-A130": ("ModelError", "public weights cannot be fetched"),
+    "PS-A135": ("InputError", "an exam of the plan is not there any more"),
+    "PS-A136": ("ModelError", "two folds test one exam"),
+    "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),
 }
 
 WARNINGS: dict[str, str] = {
@@ -202,4 +205,6 @@ WARNINGS: dict[str, str] = {
     "PS-W122": "the spacing is far from the exams of training",
     "PS-W124": "a structure was not found",
     "PS-W125": "what was made under a former plan is stale",
+    "PS-W129": "a left-out exam of a fold was not predicted",
+    "PS-W130": "how far folds disagree was not calibrated",
 }
