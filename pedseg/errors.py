@@ -176,6 +176,9 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A132": ("InputError", "masks of two structures overlap"),
     "PS-A133": ("InputError", "a DICOM SEG holds fractions, not a mask"),
     "PS-A134": ("InputError", "several masks for one exam"),
+    "PS-A135": ("InputError", "an exam of the plan is not there any more"),
+    "PS-A136": ("ModelError", "two folds test one exam"),
+    "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),
 }
 
 WARNINGS: dict[str, str] = {
@@ -208,4 +211,6 @@ WARNINGS: dict[str, str] = {
     "PS-W125": "what was made under a former plan is stale",
     "PS-W126": "masks of other structures were left aside",
     "PS-W127": "a structure has no mask of its own",
+    "PS-W129": "a left-out exam of a fold was not predicted",
+    "PS-W130": "how far folds disagree was not calibrated",
 }

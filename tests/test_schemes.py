@@ -16,8 +16,8 @@ from pedseg.domains import Domain, load_domains
 from pedseg.errors import ModelError
 from pedseg.evaluation.overlap import dice
 from pedseg.inference import load_model
-from pedseg.inference.checkpoint import SOURCE
 from pedseg.plan import load_plan
+from pedseg.storage.runs import SOURCE
 from pedseg.volumes.nifti import write_nifti
 from pedseg_predict import PredictOptions, pedseg_predict
 from pedseg_train import TrainOptions, pedseg_train

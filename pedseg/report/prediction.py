@@ -9,11 +9,12 @@ from typing import Any
 from pedseg.domains import Domain
 from pedseg.errors import OutputError
 from pedseg.report.figures import preview_figure
+from pedseg.storage.runs import LABELS, RECORD
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
 from pedseg.workspace import atomic_folder, write_json
 
-LABELS, RECORD, PREVIEW = "labels.nii.gz", "prediction.json", "preview.png"
+PREVIEW = "preview.png"
 
 
 def write_prediction(

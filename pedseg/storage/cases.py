@@ -67,6 +67,20 @@ def exam_folder(workspace: Workspace, plan: DomainPlan) -> Path:
     return workspace.root / plan.source if plan.source else workspace.raw(plan.domain.name)
 
 
+def planned_case(workspace: Workspace, plan: DomainPlan, name: str) -> Case:
+    """An exam of a planned domain by its name.
+
+    Raises:
+        InputError: PS-A135 it is not there any more.
+        UsageError: what `find_cases` refuses.
+    """
+    folder = exam_folder(workspace, plan)
+    case = next((case for case in find_cases(folder) if case.name == name), None)
+    if case is None:
+        raise InputError("PS-A135", f"exam {name} of the plan is not in {folder}: put it back, or plan again")
+    return case
+
+
 def find_cases(folder: Path) -> tuple[Case, ...]:
     """Cases of one domain, by name.
 

@@ -30,8 +30,10 @@ EVEN, ODD = "models/checkpoint_even.pt", "models/checkpoint_odd.pt"
 
 @pytest.fixture
 def fold(tiny_run: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny fold, whose even checkpoint is of epoch 4, the odd one of epoch 3."""
-    return copied(tiny_run.parents[2], tmp_path) / "runs/default/main/fold_0"
+    """A copy of the tiny fold, not sealed, whose even checkpoint is of epoch 4, the odd one of epoch 3."""
+    folder = copied(tiny_run.parents[2], tmp_path) / "runs/default/main/fold_0"
+    (folder / "run.json").unlink()  # a finished fold would be left alone
+    return folder
 
 
 def truncated(path: Path) -> None:
