@@ -98,7 +98,7 @@ def onto_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, where: 
     axes, flips = _storage_order(own, wanted)
     if sorted(axes) != [0, 1, 2]:
         raise _elsewhere(where, "the axes point elsewhere")
-    distance = _reordered(own, axes, flips).corner_distance_mm(wanted)
+    distance = _apart_mm(_reordered(own, axes, flips), wanted)
     if distance > _tolerance_mm(wanted):
         far = f"corners {distance:.2f} mm apart" if np.isfinite(distance) else f"{own.shape} against {wanted.shape}"
         raise _elsewhere(where, far)
@@ -124,7 +124,7 @@ def onto_larger_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, 
         raise _elsewhere(where, "the axes point elsewhere")
     part, labels = _reordered(own, axes, flips), _turned(array, axes, flips)
     start = np.clip(np.rint(wanted.to_index(part.affine[:3, 3])), -FARTHEST, FARTHEST).astype(np.int64)
-    distance = part.corner_distance_mm(_moved(wanted, start, part.shape))
+    distance = _apart_mm(part, _moved(wanted, start, part.shape))
     if distance > _tolerance_mm(wanted):
         raise _elsewhere(where, f"corners {distance:.2f} mm from the voxels of the image")
     low, high = np.maximum(start, 0), np.minimum(start + part.shape, wanted.shape)
@@ -143,6 +143,13 @@ def _elsewhere(where: str, detail: str) -> GeometryError:
 
 def _tolerance_mm(wanted: Geometry) -> float:
     return min(GRID_TOLERANCE_MM, GRID_TOLERANCE_VOXELS * min(wanted.spacing_mm))
+
+
+def _apart_mm(a: Geometry, b: Geometry) -> float:
+    """Largest corner distance; infinite where an affine's numbers are too large to tell."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        distance = a.corner_distance_mm(b)
+    return distance if np.isfinite(distance) else float("inf")
 
 
 def _turned(array: NDArray[np.uint8], axes: list[int], flips: list[bool]) -> NDArray[np.uint8]:

@@ -1,0 +1,62 @@
+"""Metrics and numbers as tables write them: ratios in %, distances in mm."""
+
+from __future__ import annotations
+
+import math
+
+from pedseg.evaluation.gather import POOLED, higher_is_better
+from pedseg.evaluation.scores import MEAN, UNION, unit_of
+from pedseg.report.tables import NOTHING, Cell
+
+SHORT = {
+    "dice": "Dice", "sensitivity": "Sens.", "specificity": "Spec.", "mssd_mm": "MSSD", "assd_mm": "ASSD",
+    "ravd": "RAVD", "hd95_mm": "HD95", "volume_ml": "Volume", "reference_volume_ml": "Reference volume",
+}  # fmt: skip
+"""As B and D abbreviate them."""
+SYMBOLS = {"fraction": "%", "mm": "mm", "ml": "ml"}
+STRUCTURES = {MEAN: "mean over bones", UNION: "union of bones"}
+
+
+def short_title(metric: str) -> str:
+    """Such as `ASSD`."""
+    if metric.startswith("surface_dice_"):
+        return f"Surface Dice {metric.removeprefix('surface_dice_').removesuffix('mm')} mm"
+    return SHORT.get(metric, metric)
+
+
+def metric_title(metric: str) -> str:
+    """Such as `ASSD (mm) ↓`: the arrow points to the better end."""
+    arrow = {True: " ↑", False: " ↓", None: ""}[higher_is_better(metric)]
+    return f"{short_title(metric)} ({SYMBOLS[unit_of(metric)]}){arrow}"
+
+
+def domain_title(domain: str) -> str:
+    """Such as `Ankle`."""
+    return domain if domain == POOLED else domain[:1].upper() + domain[1:]
+
+
+def structure_title(structure: str) -> str:
+    """Such as `union of bones`; a bone is called as its domain calls it."""
+    return STRUCTURES.get(structure, structure)
+
+
+def shown(value: float, metric: str, *, sign: bool = False) -> str:
+    """A value to one decimal in %, mm or ml."""
+    if math.isnan(value):
+        return NOTHING
+    scaled = 100 * value if unit_of(metric) == "fraction" else value
+    # Adding 0.0 takes the sign from a zero.
+    return f"{round(scaled, 1) + 0.0:{'+' if sign else ''}.1f}"
+
+
+def mean_std(mean: float, std: float, metric: str) -> str:
+    """Such as `93.8 ± 1.2`."""
+    return shown(mean, metric) if math.isnan(std) else f"{shown(mean, metric)} ± {shown(std, metric)}"
+
+
+def p_value(p: float) -> Cell:
+    """Such as `0.013` or `1.5e-15`, marked below 0.05 and below 0.01."""
+    if math.isnan(p):
+        return Cell(NOTHING)
+    text = f"{p:.1e}".replace("e-0", "e-") if p < 0.001 else f"{p:.3f}"
+    return Cell(text if p > 0 else "< 1e-300", "p01" if p < 0.01 else "p05" if p < 0.05 else "")
