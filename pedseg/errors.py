@@ -213,4 +213,7 @@ WARNINGS: dict[str, str] = {
     "PS-W127": "a structure has no mask of its own",
     "PS-W129": "a left-out exam of a fold was not predicted",
     "PS-W130": "how far folds disagree was not calibrated",
+    "PS-W134": "an exam has a reference and no prediction",
+    "PS-W135": "an exam has a prediction and no reference",
+    "PS-W136": "folds of a run are not finished",
 }
