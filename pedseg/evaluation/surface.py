@@ -11,8 +11,8 @@ distance to the nearest surface voxel of the other mask is taken in mm, from vox
 | `surface_dice` | MONAI's `compute_surface_dice(use_subvoxels=False)` |
 
 SimpleITK's `HausdorffDistanceImageFilter` takes all voxels of both masks, not their surfaces: a voxel of one mask
-inside the other is at distance 0 there, but as far from the other's surface here. The two agree where the farthest
-surface voxel lies outside the other mask, and differ for a small mask deep inside a large one.
+that is inside the other is at distance 0 there, but as far as the other's surface is here. The two agree where the
+farthest surface voxel lies outside the other mask, and differ where it lies inside, as the wall of a hollow does.
 """
 
 from __future__ import annotations
