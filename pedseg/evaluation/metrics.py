@@ -149,5 +149,5 @@ def _masks(labels: NDArray[Any], domain: Domain) -> Iterator[Mask]:
 def _check_one_grid(prediction: Volume, reference: Volume, exam: str) -> None:
     apart = prediction.geometry.corner_distance_mm(reference.geometry)
     if apart > min(GRID_TOLERANCE_MM, GRID_TOLERANCE_VOXELS * min(reference.spacing_mm)):
-        detail = f"{prediction.shape} and {reference.shape} voxels, corners {apart:.2f} mm apart"
-        raise GeometryError("PS-A69", f"{exam}: prediction and reference are on two grids ({detail}): make them one")
+        detail = f"corners {apart:.2f} mm apart" if np.isfinite(apart) else f"{prediction.shape}, {reference.shape}"
+        raise GeometryError("PS-A69", f"{exam}: prediction is not on the reference's grid ({detail}): resample it")

@@ -11,8 +11,8 @@ distance to the nearest surface voxel of the other mask is taken in mm, from vox
 | `surface_dice` | MONAI's `compute_surface_dice(use_subvoxels=False)` |
 
 SimpleITK's `HausdorffDistanceImageFilter` takes all voxels of both masks, not their surfaces: a voxel of one mask
-inside the other is at distance 0 there, but as far from the other's surface here. The two agree where the farthest
-surface voxel lies outside the other mask, and differ for a small mask deep inside a large one.
+that is inside the other is at distance 0 there, but as far as the other's surface is here. The two agree where the
+farthest surface voxel lies outside the other mask, and differ where it lies inside, as the wall of a hollow does.
 """
 
 from __future__ import annotations
@@ -98,6 +98,7 @@ def surface_distances(prediction: Mask, reference: Mask, geometry: Geometry) -> 
     if not prediction.shape == reference.shape == geometry.shape:
         raise ValueError(f"need one grid, got {prediction.shape}, {reference.shape} and {geometry.shape}")
     longest = longest_mm(geometry)
+    # slowest axis first, so that boxes are cut and copied in the order of memory
     order = sorted(range(3), key=lambda axis: -abs(prediction.strides[axis]))
     matrix = geometry.affine[:3, :3][:, order]
     pair = prediction.transpose(order), reference.transpose(order)
@@ -106,7 +107,7 @@ def surface_distances(prediction: Mask, reference: Mask, geometry: Geometry) -> 
     pad = np.maximum(np.abs(neighbours[0]).max(axis=0), 1)
     ours, theirs = (_Surface(mask[box], pad, matrix) for mask in pair)
     if not ours.at.size or not theirs.at.size:
-        return SurfaceDistances(*(np.full(surface.at.size, longest) for surface in (ours, theirs)), longest)
+        return SurfaceDistances(np.full(ours.at.size, longest), np.full(theirs.at.size, longest), longest)
     return SurfaceDistances(ours.distances_to(theirs, *neighbours), theirs.distances_to(ours, *neighbours), longest)
 
 
