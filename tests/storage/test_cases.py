@@ -15,6 +15,7 @@ from pedseg.storage.cases import (
     exam_folder,
     find_cases,
     nnunet_domain,
+    planned_case,
     read_case,
     source_digest,
 )
@@ -151,3 +152,16 @@ def test_exam_folder_of_a_plan(tmp_path: Path, knee: Domain):
     assert exam_folder(space, plan) == tmp_path / "raw" / "knee"
     assert exam_folder(space, plan.model_copy(update={"source": "sets/one"})) == tmp_path / "sets" / "one"
     assert exam_folder(space, plan.model_copy(update={"source": "/data/one"})) == Path("/data/one")
+
+
+def test_a_planned_exam_is_found_by_name_wherever_the_plan_says(tmp_path: Path, knee: Domain):
+    space = Workspace(tmp_path)
+    plan = DomainPlan(domain=knee, plane="axial", spacing_mm=1)
+    save(space.raw("knee") / "a" / "image.nii.gz", numbered())
+    save(tmp_path / "set" / "imagesTr" / "b_0000.nii.gz", numbered())
+    (tmp_path / "set" / "dataset.json").write_text("{}")
+    assert planned_case(space, plan, "a").image == space.raw("knee") / "a" / "image.nii.gz"
+    other = plan.model_copy(update={"source": "set"})
+    assert planned_case(space, other, "b").image == tmp_path / "set" / "imagesTr" / "b_0000.nii.gz"
+    with pytest.raises(InputError, match=r"PS-A135: exam b of the plan is not in .*knee: put it back, or plan again"):
+        planned_case(space, plan, "b")
