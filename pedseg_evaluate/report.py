@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pedseg.report.evaluation import EvaluationReport, ExamView, Radar
+from pedseg.report.page import Block
+
 from pedseg.domains import Domain
 from pedseg.errors import PedsegError, UsageError
 from pedseg.evaluation.ranking import exam_scores
 from pedseg.evaluation.thresholds import RankingSystem
 from pedseg.plan.files import read_json
-from pedseg.report.evaluation import EvaluationReport, ExamView, Radar
-from pedseg.report.page import Block
 from pedseg_evaluate.exam import Result, Task, read_view
 from pedseg_evaluate.outcome import Outcome, versions
 from pedseg_evaluate.tables import Named
@@ -71,12 +72,12 @@ def _domains(outcomes: Sequence[Outcome]) -> tuple[Domain, ...]:
 def _subtitle(shown: Shown, main: Outcome) -> str:
     names = ", ".join(o.source.name for o in shown.outcomes)
     exams = len(main.done)
-    told = f"{exams} exam{'s' if exams != 1 else ''} of {names}"
+    told = f"{exams} exam{'s' if exams != 1 else ''} of {names}."
     if len(shown.outcomes) > 1:
-        told = f"{names}: {exams} exams; pictures and comparisons are of {shown.main}"
-    gaps = [f"{len(found)} {what}" for found, what in ((main.source.missing, "without a prediction"),
-                                                       (main.failures, "that could not be scored")) if found]  # fmt: skip
-    return ". ".join([told, *([f"Left out: {', '.join(gaps)}"] if gaps else [])]) + "."
+        told = f"{names}: {exams} exams. Pictures are of {shown.main}, with which the others are compared."
+    found = ((main.source.missing, "without a prediction"), (main.failures, "that could not be scored"))
+    gaps = [f"{len(exams)} {what}" for exams, what in found if exams]
+    return f"{told} Left out: {', '.join(gaps)}." if gaps else told
 
 
 def _views(outcome: Outcome) -> Iterator[ExamView]:

@@ -17,6 +17,7 @@ from pedseg.storage.cases import (
     exam_folder,
     find_cases,
     nnunet_domain,
+    planned_case,
     read_case,
     source_digest,
 )
@@ -193,3 +194,16 @@ def test_a_dicom_seg_without_a_label_or_on_another_grid(tmp_path: Path):
     *_, case = find_cases(tmp_path)
     with pytest.raises(GeometryError, match="PS-A69: c: "):
         read_case(case, ankle)
+
+
+def test_a_planned_exam_is_found_by_name_wherever_the_plan_says(tmp_path: Path, knee: Domain):
+    space = Workspace(tmp_path)
+    plan = DomainPlan(domain=knee, plane="axial", spacing_mm=1)
+    save(space.raw("knee") / "a" / "image.nii.gz", numbered())
+    save(tmp_path / "set" / "imagesTr" / "b_0000.nii.gz", numbered())
+    (tmp_path / "set" / "dataset.json").write_text("{}")
+    assert planned_case(space, plan, "a").image == space.raw("knee") / "a" / "image.nii.gz"
+    other = plan.model_copy(update={"source": "set"})
+    assert planned_case(space, other, "b").image == tmp_path / "set" / "imagesTr" / "b_0000.nii.gz"
+    with pytest.raises(InputError, match=r"PS-A135: exam b of the plan is not in .*knee: put it back, or plan again"):
+        planned_case(space, plan, "b")
