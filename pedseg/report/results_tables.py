@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pedseg.evaluation.comparison import Comparison
 from pedseg.evaluation.normality import Normality
-from pedseg.evaluation.scores import UNION
+from pedseg.evaluation.scores import MEAN, UNION
 from pedseg.evaluation.summary import SliceSummary, Summary
 from pedseg.report.comparison_tables import how_tested
 from pedseg.report.tables import NOTHING, Cell, Table
@@ -82,8 +82,9 @@ def by_structure(summaries: Sequence[Summary], domain: str, *, metrics: Sequence
     rows = [s for s in summaries if s.domain == domain and s.metric in metrics]
     columns = _there(rows, metrics)
     found = {(s.structure, s.method, s.metric): s for s in rows}
-    bones = [s for s in rows if structure_title(s.structure) == s.structure]
-    lines = _unique((s.structure, s.method) for s in [*bones, *rows])
+    bones = [s for s in rows if s.structure not in {MEAN, UNION}]
+    ordered = [*bones, *(s for s in rows if s.structure == MEAN), *rows]
+    lines = _unique((s.structure, s.method) for s in ordered)
     return Table(
         f"{domain_title(domain)}: mean ± standard deviation in 3D, structure by structure",
         ("Structure", "Method", *(metric_title(metric) for metric in columns)),
