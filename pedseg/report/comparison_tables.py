@@ -9,7 +9,7 @@ from pedseg.evaluation.comparison import Comparison
 from pedseg.evaluation.power import Power, short_p
 from pedseg.evaluation.scores import UNION
 from pedseg.report.tables import NOTHING, Cell, Table
-from pedseg.report.values import domain_title, metric_title, p_value, shown, structure_title
+from pedseg.report.values import domain_title, metric_title, p_value, shown, signed, structure_title
 
 TESTS = {"wilcoxon": "Wilcoxon signed-rank test", "kolmogorov_smirnov": "Kolmogorov-Smirnov test"}
 EFFECTS = {
@@ -113,7 +113,7 @@ def _row(c: Comparison, *, statistic: bool, noted: bool) -> tuple[Cell, ...]:
 
 
 def _number(value: float, *, sign: bool = False) -> str:
-    return NOTHING if math.isnan(value) else f"{round(value, 2) + 0.0:{'+' if sign else ''}.2f}"
+    return NOTHING if math.isnan(value) else signed(value, 2) if sign else f"{value:.2f}"
 
 
 def _notes(first: Comparison) -> tuple[str, ...]:

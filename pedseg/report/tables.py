@@ -16,7 +16,7 @@ LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": r"$|$", '"': "''",
     "[": "{[}", "]": "{]}", "*": "{*}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "τ": r"$\tau$",
-    "≤": r"$\leq$", "≥": r"$\geq$", "\u00d7": r"$\times$", "\u2212": "$-$", NOTHING: "--",
+    "≤": r"$\leq$", "≥": r"$\geq$", "²": "$^2$", "\u00d7": r"$\times$", "\u2212": "$-$", NOTHING: "--",
 }  # fmt: skip
 """A bracket or a star at the start of a row would be taken for an option of the line before."""
 _BAND = re.compile(r"^(-?[\d.]+) ([+-][\d.]+)/([+-][\d.]+)$")

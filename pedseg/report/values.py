@@ -44,9 +44,15 @@ def shown(value: float, metric: str, *, sign: bool = False, decimals: int = 1) -
     """A value in %, mm or ml."""
     if math.isnan(value):
         return NOTHING
+    # Adding 0.0 below takes the sign from a zero.
     scaled = 100 * value if unit_of(metric) == "fraction" else value
-    # Adding 0.0 takes the sign from a zero.
-    return f"{round(scaled, decimals) + 0.0:{'+' if sign else ''}.{decimals}f}"
+    return signed(scaled, decimals) if sign else f"{round(scaled, decimals) + 0.0:.{decimals}f}"
+
+
+def signed(value: float, decimals: int) -> str:
+    """Such as `+0.12`; what rounds to zero has no sign."""
+    rounded = round(value, decimals)
+    return f"{rounded:+.{decimals}f}" if rounded else f"{0:.{decimals}f}"
 
 
 def mean_std(mean: float, std: float, metric: str) -> str:

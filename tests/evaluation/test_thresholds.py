@@ -59,6 +59,7 @@ def test_another_file_is_refused_with_its_place(tmp_path: Path, text: str, said:
         load_ranking(path)
     assert said in caught.value.message
     assert "\n" not in caught.value.message
+    assert "plan again" not in caught.value.message
 
 
 def test_a_missing_or_huge_file_is_refused(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_2d_scores_with_their_p_values() -> None:
     base = [replace(s, value=s.value - 0.01 * (s.slice + 1)) for s in ours]
     methods = [Method("base", (), tuple(base)), Method("ours", (), tuple(ours))]
     table = slice_table(summarise_slices(methods), compare_slices(methods, "ours"))
-    assert table.columns == ("Domain", "Method", "Slices", "Dice 2D (%) ↑", "p")
+    assert table.columns == ("Domain", "Method", "Slices", "Dice 2D (%) ↑", "Dice p")
     assert table.rows[0][3:] == (Cell("71.5 +15.3/-15.3", "second"), Cell("0.031", "p05"))
     assert table.rows[1] == (
         Cell("Knee"), Cell("ours"), Cell("6"), Cell("75.0 +17.0/-17.0", "best"), Cell(NOTHING),

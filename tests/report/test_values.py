@@ -30,7 +30,7 @@ def test_ratios_are_shown_in_per_cent(value: float, metric: str, text: str) -> N
 
 def test_a_sign_and_more_decimals_where_asked_for() -> None:
     assert shown(0.00123, "dice", sign=True, decimals=2) == "+0.12"
-    assert shown(-0.00001, "dice", sign=True, decimals=2) == "+0.00"
+    assert shown(-0.00001, "dice", sign=True, decimals=2) == "0.00"
 
 
 def test_a_deviation_that_is_not_known_is_left_out() -> None:
