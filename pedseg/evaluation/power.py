@@ -64,13 +64,13 @@ class Power:
         if not self.enough:
             return (
                 f"n = {exams}: no difference, however large, can reach p < {LEVEL:g} "
-                f"(smallest possible p {self.smallest_p:.3g})"
+                f"(smallest possible p {short_p(self.smallest_p)})"
             )
         return (
             f"n = {exams}: a mean difference of {self.detectable:.2f} standard deviations of the paired differences is "
-            f"found with {POWER:.0%} power at p < {LEVEL:g}; a smaller one may be missed "
-            f"(smallest possible p {self.smallest_p:.2g})"
-        ).replace("80%", "80 %")
+            f"found with {100 * POWER:g} % power at p < {LEVEL:g}; a smaller one may be missed "
+            f"(smallest possible p {short_p(self.smallest_p)})"
+        )
 
 
 def powers(methods: Sequence[Method]) -> tuple[Power, ...]:
@@ -80,3 +80,8 @@ def powers(methods: Sequence[Method]) -> tuple[Power, ...]:
     domains = dict.fromkeys(domain for m in methods for domain in m.domains)
     rows = tuple(Power(name, sum(domain == name for domain, _ in common)) for name in domains)
     return (*rows, Power(POOLED, len(common))) if len(rows) > 1 else rows
+
+
+def short_p(p: float) -> str:
+    """Such as 0.0625 or 3.1e-5."""
+    return f"{p:.3g}" if p >= 0.001 else f"{p:.1e}".replace("e-0", "e-")

@@ -117,7 +117,7 @@ def summarise_slices(methods: Sequence[Method]) -> tuple[SliceSummary, ...]:
 
 def marks(means: Mapping[str, float], metric: str) -> dict[str, Mark]:
     """Best and second best; equal at the precision that tables show share a mark, one method alone has none."""
-    places = {name: round(mean / RESOLUTION[unit_of(metric)]) for name, mean in means.items() if not np.isnan(mean)}
+    places = {name: round(mean / RESOLUTION[unit_of(metric)]) for name, mean in means.items() if np.isfinite(mean)}
     higher = higher_is_better(metric)
     if higher is None or len(places) < 2:
         return dict.fromkeys(means, "")

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from pedseg.evaluation.comparison import Comparison
-from pedseg.evaluation.power import Power
+from pedseg.evaluation.power import Power, short_p
 from pedseg.evaluation.scores import UNION
 from pedseg.report.tables import NOTHING, Cell, Table
-from pedseg.report.values import SYMBOLS, domain_title, metric_title, p_value, shown, structure_title
+from pedseg.report.values import domain_title, metric_title, p_value, shown, signed, structure_title
 
 TESTS = {"wilcoxon": "Wilcoxon signed-rank test", "kolmogorov_smirnov": "Kolmogorov-Smirnov test"}
 EFFECTS = {
@@ -19,21 +19,26 @@ EFFECTS = {
 
 
 def comparison_table(
-    comparisons: Sequence[Comparison], *, structure: str = UNION, powers: Sequence[Power] = ()
+    comparisons: Sequence[Comparison],
+    *,
+    structure: str = UNION,
+    metrics: Sequence[str] | None = None,
+    powers: Sequence[Power] = (),
 ) -> Table:
     """Every comparison with its effect size, interval and p-values.
 
     Args:
         comparisons: of `compare_slices` or `compare_exams`.
         structure: `mean`, `all` or a bone.
+        metrics: None is all of them.
         powers: of `powers`; their sentences join the notes.
     """
-    rows = [c for c in comparisons if c.structure == structure]
+    rows = [c for c in comparisons if c.structure == structure and (metrics is None or c.metric in metrics)]
     if not rows:
         return Table(f"Comparison, {structure_title(structure)}", ("Domain",), (), ("There is nothing to compare.",))
     against, of, test = rows[0].against, rows[0].of, rows[0].test
     statistic = test == "kolmogorov_smirnov"
-    heads = ("Difference", "95 % interval", *(("Distance",) if statistic else ()), _effect_head(test))
+    heads = ("Difference", "95 % interval", *(("KS distance",) if statistic else ()), _effect_head(test), "Better mean")
     noted = any(c.note for c in rows)
     return Table(
         f"Against {against}, {'2D' if of == 'slices' else '3D'}, {structure_title(structure)}: {TESTS[test]}",
@@ -48,7 +53,7 @@ def comparison_table(
 
 def power_sentence(power: Power) -> str:
     """What so many exams can show, for a reader."""
-    return f"{domain_title(power.domain)}: {power.sentence}."
+    return f"{domain_title(power.domain)}, {power.sentence}."
 
 
 def power_table(powers: Sequence[Power]) -> Table:
@@ -60,7 +65,7 @@ def power_table(powers: Sequence[Power]) -> Table:
             (
                 Cell(domain_title(p.domain)),
                 Cell(str(p.n)),
-                Cell(f"{p.smallest_p:.2g}"),
+                Cell(short_p(p.smallest_p)),
                 Cell(f"{p.detectable:.2f} SD" if p.enough else "none"),
             )
             for p in powers
@@ -89,17 +94,18 @@ def _effect_head(test: str) -> str:
 
 
 def _row(c: Comparison, *, statistic: bool, noted: bool) -> tuple[Cell, ...]:
-    low, high = (shown(end, c.metric, sign=True) for end in c.interval)
+    low, high = (shown(end, c.metric, sign=True, decimals=2) for end in c.interval)
     return (
         Cell(domain_title(c.domain)),
         Cell(metric_title(c.metric)),
         Cell(c.method),
         *((Cell(str(c.n)),) if c.of == "slices" else ()),
         Cell(str(c.n_exams)),
-        Cell(shown(c.difference, c.metric, sign=True)),
+        Cell(shown(c.difference, c.metric, sign=True, decimals=2)),
         Cell(NOTHING if math.isnan(c.interval[0]) else f"{low} to {high}"),
         *((Cell(_number(c.finding.statistic)),) if statistic else ()),
         Cell(_number(c.effect, sign=True)),
+        Cell(c.favours or NOTHING),
         p_value(c.p),
         p_value(c.p_holm),
         *((Cell(c.note),) if noted else ()),
@@ -107,12 +113,12 @@ def _row(c: Comparison, *, statistic: bool, noted: bool) -> tuple[Cell, ...]:
 
 
 def _number(value: float, *, sign: bool = False) -> str:
-    return NOTHING if math.isnan(value) else f"{round(value, 2) + 0.0:{'+' if sign else ''}.2f}"
+    return NOTHING if math.isnan(value) else signed(value, 2) if sign else f"{value:.2f}"
 
 
 def _notes(first: Comparison) -> tuple[str, ...]:
     return (
-        f"Difference: method minus {first.against}, in {SYMBOLS['fraction']} points or {SYMBOLS['mm']}.",
+        f"Difference: method minus {first.against}, in percentage points or mm.",
         f"{EFFECTS[first.test]}.",
         "95 % interval: bootstrap that draws whole exams; with few exams it is too narrow.",
         "p (Holm): corrected over the methods compared for a metric.",

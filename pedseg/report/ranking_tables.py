@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pedseg.evaluation.ranking import MovedRanking, Ranked, Robustness
 from pedseg.evaluation.scores import UNION, unit_of
@@ -37,29 +37,23 @@ def ranking_table(ranked: Sequence[Ranked], system: RankingSystem, *, structure:
 def robustness_table(found: Sequence[Robustness]) -> Table:
     """Ranks under every moved threshold, those that change marked, and Kendall's tau (D table S2)."""
     systems = [(m.metric, m.threshold) for m in found[0].moved] if found else []
-    rows = tuple(
-        (
-            Cell(domain_title(domain.domain)),
-            Cell(method),
-            Cell(str(domain.ranks[i])),
-            *(Cell(str(m.ranks[i]), "changed" if m.ranks[i] != domain.ranks[i] else "") for m in domain.moved),
-        )
-        for domain in found
-        for i, method in enumerate(domain.methods)
-    )
-    taus = tuple(
-        (Cell(domain_title(domain.domain)), Cell("Kendall's tau"), Cell(NOTHING), *map(_tau_cell, domain.moved))
-        for domain in found
-    )
     return Table(
         "Ranks when one threshold moves",
         ("Domain", "Method", "Base", *(f"{short_title(m)} {_threshold(m, value)}" for m, value in systems)),
-        (*rows, *taus),
+        tuple(row for domain in found for row in _robust_rows(domain)),
         (
             "Changed ranks in bold. Kendall's tau: 1 where the order is the one before.",
             *(_leader(domain) for domain in found),
         ),
     )
+
+
+def _robust_rows(domain: Robustness) -> Iterator[tuple[Cell, ...]]:
+    title = Cell(domain_title(domain.domain))
+    for i, (method, rank) in enumerate(zip(domain.methods, domain.ranks, strict=True)):
+        moved = (Cell(str(m.ranks[i]), "" if m.ranks[i] == rank else "changed") for m in domain.moved)
+        yield title, Cell(method), Cell(str(rank)), *moved
+    yield title, Cell("Kendall's tau"), Cell(NOTHING), *map(_tau_cell, domain.moved)
 
 
 def _rank_cells(row: Ranked | None) -> tuple[Cell, Cell]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pedseg.evaluation.comparison import Comparison
 from pedseg.evaluation.normality import Normality
-from pedseg.evaluation.scores import UNION
+from pedseg.evaluation.scores import MEAN, UNION
 from pedseg.evaluation.summary import SliceSummary, Summary
 from pedseg.report.comparison_tables import how_tested
 from pedseg.report.tables import NOTHING, Cell, Table
@@ -82,8 +82,9 @@ def by_structure(summaries: Sequence[Summary], domain: str, *, metrics: Sequence
     rows = [s for s in summaries if s.domain == domain and s.metric in metrics]
     columns = _there(rows, metrics)
     found = {(s.structure, s.method, s.metric): s for s in rows}
-    bones = [s for s in rows if structure_title(s.structure) == s.structure]
-    lines = _unique((s.structure, s.method) for s in [*bones, *rows])
+    bones = [s for s in rows if s.structure not in {MEAN, UNION}]
+    ordered = [*bones, *(s for s in rows if s.structure == MEAN), *rows]
+    lines = _unique((s.structure, s.method) for s in ordered)
     return Table(
         f"{domain_title(domain)}: mean ± standard deviation in 3D, structure by structure",
         ("Structure", "Method", *(metric_title(metric) for metric in columns)),
@@ -119,7 +120,8 @@ def slice_table(
     found = {(s.domain, s.method, s.metric): s for s in rows}
     answers = {(c.domain, c.method, c.metric): c for c in comparisons if c.structure == structure}
     lines = _unique((s.domain, s.method) for s in rows)
-    heads = [(metric_title(m).replace(" (", " 2D (", 1), *(("p",) if answers else ())) for m in columns]
+    titles = [(metric_title(m).replace(" (", " 2D (", 1), f"{short_title(m)} p") for m in columns]
+    heads = [pair if answers else pair[:1] for pair in titles]
     return Table(
         f"2D scores, {structure_title(structure)}",
         ("Domain", "Method", "Slices", *(head for pair in heads for head in pair)),
@@ -177,13 +179,10 @@ def _slice_cells(summary: SliceSummary | None, answer: Comparison | None, *, wit
         yield Cell(NOTHING)
     else:
         above, below = (shown(v, summary.metric, sign=True) for v in (summary.above, -summary.below))
-        yield Cell(f"{shown(summary.mean, summary.metric)} {above}/{_minus_zero(below)}", summary.mark)
+        ends = f"{'' if above[0] in '+-' else '+'}{above}/{'' if below[0] in '+-' else '-'}{below}"
+        yield Cell(f"{shown(summary.mean, summary.metric)} {ends}", summary.mark)
     if with_p:
         yield p_value(answer.p) if answer else Cell(NOTHING)
-
-
-def _minus_zero(text: str) -> str:
-    return text.replace("+0.0", "-0.0")
 
 
 def _notes(rows: Sequence[Summary], where: str = "per domain") -> tuple[str, ...]:

@@ -16,11 +16,11 @@ LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$", "|": r"$|$", '"': "''",
     "[": "{[}", "]": "{]}", "*": "{*}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "τ": r"$\tau$",
-    "≤": r"$\leq$", "≥": r"$\geq$", "\u00d7": r"$\times$", "\u2212": "$-$", NOTHING: "--",
+    "≤": r"$\leq$", "≥": r"$\geq$", "²": "$^2$", "\u00d7": r"$\times$", "\u2212": "$-$", NOTHING: "--",
 }  # fmt: skip
 """A bracket or a star at the start of a row would be taken for an option of the line before."""
 _BAND = re.compile(r"^(-?[\d.]+) ([+-][\d.]+)/([+-][\d.]+)$")
-_POWER_OF_TEN = re.compile(r"^((?:[<>] )?)([\d.]+)?e([+-]?)0*(\d+)$")
+_POWER_OF_TEN = re.compile(r"^((?:[<>] )?)([\d.]+)e([+-]?)0*(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,14 @@ def _latex(text: str) -> str:
     if band := _BAND.match(text):
         return f"{band[1]}$^{{{band[2]}}}_{{{band[3]}}}$"
     if power := _POWER_OF_TEN.match(text):
-        factor = rf"{power[2]}$\times$" if power[2] else ""
+        factor = rf"{power[2]}$\times$" if power[2] != "1" else ""
         return f"{_escaped(power[1])}{factor}10$^{{{power[3].replace('+', '')}{power[4]}}}$"
     return _escaped(text)
 
 
 def _escaped(text: str) -> str:
-    return "".join(LATEX.get(letter, letter) for letter in text)
+    escaped = "".join(LATEX.get(letter, letter) for letter in text)
+    return re.sub(r"(?<![\w-])-(?=\d)", "$-$", escaped)
 
 
 def _harmless(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pedseg.evaluation.gather import POOLED, higher_is_better
+from pedseg.evaluation.gather import higher_is_better
 from pedseg.evaluation.scores import MEAN, UNION, unit_of
 from pedseg.report.tables import NOTHING, Cell
 
@@ -32,7 +32,7 @@ def metric_title(metric: str) -> str:
 
 def domain_title(domain: str) -> str:
     """Such as `Ankle`."""
-    return domain if domain == POOLED else domain[:1].upper() + domain[1:]
+    return domain[:1].upper() + domain[1:]
 
 
 def structure_title(structure: str) -> str:
@@ -40,13 +40,19 @@ def structure_title(structure: str) -> str:
     return STRUCTURES.get(structure, structure)
 
 
-def shown(value: float, metric: str, *, sign: bool = False) -> str:
-    """A value to one decimal in %, mm or ml."""
+def shown(value: float, metric: str, *, sign: bool = False, decimals: int = 1) -> str:
+    """A value in %, mm or ml."""
     if math.isnan(value):
         return NOTHING
+    # Adding 0.0 below takes the sign from a zero.
     scaled = 100 * value if unit_of(metric) == "fraction" else value
-    # Adding 0.0 takes the sign from a zero.
-    return f"{round(scaled, 1) + 0.0:{'+' if sign else ''}.1f}"
+    return signed(scaled, decimals) if sign else f"{round(scaled, decimals) + 0.0:.{decimals}f}"
+
+
+def signed(value: float, decimals: int) -> str:
+    """Such as `+0.12`; what rounds to zero has no sign."""
+    rounded = round(value, decimals)
+    return f"{rounded:+.{decimals}f}" if rounded else f"{0:.{decimals}f}"
 
 
 def mean_std(mean: float, std: float, metric: str) -> str:
@@ -55,8 +61,12 @@ def mean_std(mean: float, std: float, metric: str) -> str:
 
 
 def p_value(p: float) -> Cell:
-    """Such as `0.013` or `1.5e-15`, marked below 0.05 and below 0.01."""
+    """Such as `0.013` or `1.5e-15`, marked below 0.05 and below 0.01, and never rounded up to these."""
     if math.isnan(p):
         return Cell(NOTHING)
-    text = f"{p:.1e}".replace("e-0", "e-") if p < 0.001 else f"{p:.3f}"
-    return Cell(text if p > 0 else "< 1e-300", "p01" if p < 0.01 else "p05" if p < 0.05 else "")
+    mark, level = next(((m, at) for m, at in (("p01", 0.01), ("p05", 0.05)) if p < at), ("", math.inf))
+    if p == 0:
+        return Cell("< 1e-300", mark)
+    if p < 0.001:
+        return Cell(f"{p:.1e}".replace("e-0", "e-"), mark)
+    return Cell(f"{p:.3f}" if round(p, 3) < level else f"< {level:.3f}", mark)
