@@ -13,6 +13,7 @@ import numpy as np
 from pedseg import __version__
 from pedseg.cli import DISCLAIMER
 from pedseg.evaluation.scores import Method, Score
+from pedseg.evaluation.summary import summarise
 from pedseg.workers import Failure
 from pedseg_evaluate.exam import Result, Task
 from pedseg_evaluate.sources import Source, folder_name
@@ -56,6 +57,7 @@ class Outcome:
             "intended_use": DISCLAIMER,
             "method": self.source.name,
             "source": self.source.facts,
+            "summary": _summary(self.method),
             "exams": _nested(self.method.scores),
             "missing": list(self.source.missing),
             "unscored": list(self.source.unscored),
@@ -72,10 +74,23 @@ def versions() -> dict[str, str]:
     return {"pedseg": __version__, "python": platform.python_version(), **libraries}
 
 
+def _summary(method: Method) -> dict[str, Any]:
+    """domain -> structure (and `mean` over an exam's bones) -> metric -> mean, std and n of exams with an answer."""
+    nested: dict[str, Any] = {}
+    for s in summarise([method]):
+        values = {"mean": _plain(s.mean), "std": _plain(s.std), "n": s.n}
+        nested.setdefault(s.domain, {}).setdefault(s.structure, {})[s.metric] = values
+    return nested
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
 def _nested(scores: tuple[Score, ...]) -> dict[str, Any]:
     """Domain -> exam -> structure -> metric -> value, null where there is no answer."""
     nested: dict[str, Any] = {}
     for s in scores:
         place = nested.setdefault(s.domain, {}).setdefault(s.exam, {}).setdefault(s.structure, {})
-        place[s.metric] = None if math.isnan(s.value) else s.value
+        place[s.metric] = _plain(s.value)
     return nested

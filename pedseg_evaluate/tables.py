@@ -21,6 +21,8 @@ from pedseg.workspace import write_text
 
 TESTS: dict[str, TestName] = {"ks": "kolmogorov_smirnov", "wilcoxon": "wilcoxon"}
 """Of 2D scores: A's and B's, and D's."""
+IN_REPORT = ("dice", "assd_mm", "mssd_mm")
+"""Metrics that are compared on the page: those of A and of B's table 2."""
 WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
 
 
@@ -30,7 +32,7 @@ class Named:
 
     Args:
         name: without ending.
-        group: of the report: `scores`, `statistics` or `ranking`.
+        group: of the report: `scores`, `statistics` or `ranking`; empty: too long for it, a file only.
         table: itself.
     """
 
@@ -95,7 +97,9 @@ def _tests(methods: Sequence[Method], against: str, seed: int) -> Iterator[Named
     found = powers(methods)
     for structure in [s for s in (MEAN, UNION) if any(row.structure == s for row in compared)]:
         tail = "" if structure == MEAN else "_union"
-        yield Named(f"exams{tail}", "statistics", comparison_table(compared, structure=structure, powers=found))
+        shown = comparison_table(compared, structure=structure, metrics=IN_REPORT, powers=found)
+        yield Named(f"exams{tail}", "statistics", shown)
+        yield Named(f"exams{tail}_every_metric", "", comparison_table(compared, structure=structure, powers=found))
     yield Named("power", "statistics", power_table(found))
 
 

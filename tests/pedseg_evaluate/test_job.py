@@ -50,6 +50,7 @@ def test_a_folder_is_scored_exam_by_exam(truth: Path, tmp_path: Path) -> None:
     assert {r["slice"] for r in slices} == {"1", "2", "3", "4"}  # the thick slices that hold bone
     record = json.loads((tmp_path / "out" / "scores.json").read_text("utf-8"))
     assert record["exams"]["ankle"]["b"]["talus"]["dice"] == 0.75
+    assert record["summary"]["ankle"]["talus"]["dice"] == {"mean": 0.875, "std": pytest.approx(0.25 / 2**0.5), "n": 2}
     assert record["schema"] == 1
 
 
