@@ -75,7 +75,7 @@ def versions() -> dict[str, str]:
 
 
 def _summary(method: Method) -> dict[str, Any]:
-    """domain -> structure (and `mean` over an exam's bones) -> metric -> mean, std and n of exams with an answer."""
+    """Domain -> structure (and `mean` over an exam's bones) -> metric -> mean, std and n of exams with an answer."""
     nested: dict[str, Any] = {}
     for s in summarise([method]):
         values = {"mean": _plain(s.mean), "std": _plain(s.std), "n": s.n}
