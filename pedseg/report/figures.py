@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pedseg.domains import Domain
+from pedseg.report.canvas import new_figure
 from pedseg.report.view import EDGES, REFERENCE, Colour, View, grey_limits, middle_slice
 from pedseg.volumes import Volume
 from pedseg.volumes.geometry import PLANES
@@ -26,7 +27,7 @@ def training_figure(rows: Sequence[dict[str, float]], target: Path | IO[bytes]) 
         rows: of `log.csv`, one an epoch.
         target: a path, or an open binary file.
     """
-    figure = _figure(9, 3.6)
+    figure = new_figure(9, 3.6)
     left, right = figure.subplots(1, 2)
     epochs = [r["epoch"] for r in rows]
     for axes, names, title in (
@@ -59,7 +60,7 @@ def preview_figure(
         path: written.
         reference: (I, J, K) drawn as a red outline.
     """
-    figure = _figure(12, 4.6)
+    figure = new_figure(12, 4.6)
     figure.patch.set_facecolor("black")
     limits = grey_limits(image.array)
     for axes, plane in zip(figure.subplots(1, 3), PLANES, strict=True):
@@ -115,12 +116,3 @@ def _loss_names(rows: Sequence[dict[str, float]]) -> list[str]:
 
 def _curve_name(name: str) -> str:
     return {"dice": "mean"}.get(name, name.removeprefix("dice_"))
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
