@@ -1,0 +1,159 @@
+"""The report of an evaluation, or of predictions without references, as a page."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pedseg.domains import Domain
+from pedseg.evaluation.scores import Method, Score
+from pedseg.plan import Plan
+from pedseg.report.decisions import decisions
+from pedseg.report.exam import Badness, ExamView, exam_section, exam_slider
+from pedseg.report.page import Block, Details, Page, Picture, Section, TableBlock, Text
+from pedseg.report.plots import BOX_METRICS, LEAST_FOR_BOX, box_plot, spider_plot, training_plot
+from pedseg.report.summary import Doubt, doubt_of, joint_summary
+from pedseg.report.tables import Cell, Table
+
+__all__ = ["EvaluationReport", "ExamView", "evaluation_page"]
+
+SLIDERS = 6
+"""Exams with a slider, the worst: about 1.5 MB each."""
+PATIENTS_A_PICTURE = 12
+OPEN_CURVES = 3
+"""Folds whose curves are seen at once; of more, each opens on demand."""
+Radar = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Exam -> method -> metric -> ranking score 0..100."""
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationReport:
+    """All that a report shows, as plain values.
+
+    Args:
+        title: of the page.
+        domains: the joints, in order.
+        exams: one after another, read once; of the first method.
+        methods: scores to summarise; empty: those of the exams.
+        subtitle: below the title, such as which masks were compared with what.
+        tables: statistics and ranking.
+        spiders: domain name -> scores of single patients.
+        representations: pictures, tables and texts about what the network learnt.
+        curves: fold -> rows of its `log.csv`.
+        plans: run -> its plan.
+        facts: versions, digests and the like, by name.
+        sliders: how many of the worst exams can be scrolled through.
+    """
+
+    title: str
+    domains: tuple[Domain, ...]
+    exams: Iterable[ExamView]
+    methods: tuple[Method, ...] = ()
+    subtitle: str = ""
+    tables: tuple[Table, ...] = ()
+    spiders: Mapping[str, Radar] = field(default_factory=dict)
+    representations: tuple[Block, ...] = ()
+    curves: Mapping[str, Sequence[dict[str, float]]] = field(default_factory=dict)
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    sliders: int = SLIDERS
+
+
+def evaluation_page(report: EvaluationReport) -> Page:
+    """Lay out a report; exams are drawn one at a time and only their pictures are kept."""
+    shown = _show(report.exams, report.sliders)
+    methods = report.methods or ((Method("prediction", shown.scores),) if shown.scores else ())
+    sections = (
+        Section("Summary", tuple(joint_summary(domain, methods, shown.doubts) for domain in report.domains)),
+        Section("Tables", tuple(TableBlock(table) for table in report.tables)),
+        Section("Box plots", tuple(_box_plots(report.domains, methods))),
+        Section("Exams", _exams(shown), listed=True),
+        Section("Spider plots", tuple(_spider_plots(report))),
+        Section("Representations", report.representations),
+        Section("Training", tuple(_curves(report.curves))),
+        Section("Plan", tuple(_plans(report.plans))),
+        Section("Versions", _facts(report.facts)),
+    )
+    return Page(report.title, tuple(s for s in sections if s.blocks), report.subtitle)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What is kept of the exams: their sections, worst first, their scores and doubts in the order they came."""
+
+    sections: tuple[Section, ...]
+    scores: tuple[Score, ...]
+    doubts: tuple[Doubt, ...]
+
+
+def _show(exams: Iterable[ExamView], sliders: int) -> _Shown:
+    drawn: list[tuple[Badness, int, Section]] = []
+    kept: list[tuple[Badness, int, Details]] = []
+    scores: list[Score] = []
+    doubts: list[Doubt] = []
+    for n, view in enumerate(exams):
+        drawn.append((view.badness, -n, exam_section(view)))
+        scores += view.scores
+        doubts.append(doubt_of(view))
+        # A slider is drawn only where the exam is among the worst so far; the least bad one of those makes room.
+        if len(kept) < sliders:
+            heapq.heappush(kept, (view.badness, -n, exam_slider(view)))
+        elif kept and kept[0][0] < view.badness:
+            heapq.heapreplace(kept, (view.badness, -n, exam_slider(view)))
+    sliding = {n: details for _, n, details in kept}
+    sections = (replace(s, blocks=(*s.blocks, sliding[n])) if n in sliding else s for _, n, s in _worst_first(drawn))
+    return _Shown(tuple(sections), tuple(scores), tuple(doubts))
+
+
+def _worst_first(drawn: list[tuple[Badness, int, Section]]) -> list[tuple[Badness, int, Section]]:
+    return sorted(drawn, key=lambda row: row[:2], reverse=True)
+
+
+def _exams(shown: _Shown) -> tuple[Block, ...]:
+    if not shown.sections:
+        return ()
+    order = "Worst first: by the mean Dice of an exam's bones, then by bones to look at again, then by warnings."
+    return Text(order, "note"), *shown.sections
+
+
+def _box_plots(domains: Sequence[Domain], methods: Sequence[Method]) -> Iterator[Picture]:
+    for domain in domains:
+        own = [m for m in methods if domain.name in m.domains]
+        found = {s.metric for m in own for s in m.scores if s.domain == domain.name}
+        metrics = tuple(m for m in BOX_METRICS if m in found) or tuple({"volume_ml"} & found)
+        if metrics:
+            title = domain.title or domain.name
+            caption = f"{title}. Points: exams. Line: median. Box, from {LEAST_FOR_BOX} exams on: quartiles."
+            yield Picture(box_plot(own, domain, metrics=metrics), f"Box plots of {title}", caption)
+
+
+def _spider_plots(report: EvaluationReport) -> Iterator[Picture]:
+    titles = {d.name: d.title or d.name for d in report.domains}
+    for domain, patients in report.spiders.items():
+        names = list(patients)
+        for start in range(0, len(names), PATIENTS_A_PICTURE):
+            part = {name: patients[name] for name in names[start : start + PATIENTS_A_PICTURE]}
+            title = titles.get(domain, domain)
+            caption = f"{title}. Ranking scores of each exam: 100 is best, 0 is past the threshold."
+            yield Picture(spider_plot(part), f"Spider plots of {title}: {', '.join(part)}", caption)
+
+
+def _curves(curves: Mapping[str, Sequence[dict[str, float]]]) -> Iterator[Block]:
+    for name, rows in curves.items():
+        if rows:
+            picture = Picture(training_plot(rows), f"Training curves of {name}", name)
+            yield picture if len(curves) <= OPEN_CURVES else Details(name, (picture,))
+
+
+def _plans(plans: Mapping[str, Plan]) -> Iterator[Block]:
+    for name, plan in plans.items():
+        rows = tuple((Cell(what), Cell(value), Cell(why)) for what, value, why in decisions(plan))
+        title = f"{name}: plan {plan.name}" + (f", preset {plan.preset}" if plan.preset else "")
+        table = TableBlock(Table(title, ("decision", "value", "why"), rows, (f"Digest {plan.digest}",)))
+        yield table if len(plans) == 1 else Details(title, (table,))
+
+
+def _facts(facts: Mapping[str, str]) -> tuple[Block, ...]:
+    rows = tuple((Cell(name), Cell(value)) for name, value in facts.items())
+    return (TableBlock(Table("What made this report", ("what", "value"), rows)),) if rows else ()

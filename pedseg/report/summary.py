@@ -1,0 +1,147 @@
+"""What a joint's exams come to: a sentence and a small table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pedseg.domains import Domain
+from pedseg.evaluation.scores import MEAN, UNION, Method
+from pedseg.report.exam import ExamView, bone_title, mean_of
+from pedseg.report.page import Block, Section, TableBlock, Text
+from pedseg.report.tables import Cell, Table
+from pedseg.report.words import NO_ANSWER, mean_text, metric_title, value_text
+
+METRICS = ("dice", "assd_mm", "mssd_mm")
+_VOLUME = "volume_ml"
+_NAMED = 6
+Values = dict[str, float]
+"""Exam -> value."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What is doubtful about an exam.
+
+    Args:
+        exam, domain: whose.
+        judged: whether anything looked.
+        look_again: bones.
+        warnings: how many.
+    """
+
+    exam: str
+    domain: str
+    judged: bool
+    look_again: tuple[str, ...]
+    warnings: int
+
+
+def doubt_of(view: ExamView) -> Doubt:
+    """The few facts of an exam that outlive its pictures."""
+    return Doubt(view.exam, view.domain.name, bool(view.plausibility), view.look_again, len(view.warnings))
+
+
+def joint_summary(domain: Domain, methods: Sequence[Method], doubts: Sequence[Doubt]) -> Section:
+    """A joint's summary; of several methods the sentence tells the first.
+
+    Args:
+        domain: the joint.
+        methods: their scores.
+        doubts: of all exams; those of other joints are left aside.
+    """
+    own = [d for d in doubts if d.domain == domain.name]
+    first = _Joint(domain, methods[0]) if methods else None
+    blocks: list[Block] = [Text(" ".join(filter(None, (_agreement(first, len(own)), _doubts(own)))), "lead")]
+    if first and first.structures:
+        blocks.append(TableBlock(_bone_table(first)))
+    if len(methods) > 1:
+        blocks.append(TableBlock(_method_table([_Joint(domain, m) for m in methods])))
+    return Section(domain.title or domain.name, tuple(blocks))
+
+
+class _Joint:
+    """A method's scores of one joint."""
+
+    def __init__(self, domain: Domain, method: Method) -> None:
+        self.domain, self.name = domain, method.name
+        self._values: dict[tuple[str, str], Values] = {}
+        for s in method.scores:
+            if s.domain == domain.name:
+                self._values.setdefault((s.structure, s.metric), {})[s.exam] = s.value
+        self.structures = tuple(dict.fromkeys(structure for structure, _ in self._values))
+        self.exams = tuple(dict.fromkeys(s.exam for s in method.scores if s.domain == domain.name))
+        self.compared = any(metric == METRICS[0] for _, metric in self._values)
+
+    def of(self, structure: str, metric: str) -> Values:
+        """Of a structure, or of `mean`: the mean over an exam's bones."""
+        if structure != MEAN:
+            return self._values.get((structure, metric), {})
+        bones = [b for b in self.structures if b != UNION] or list(self.structures)
+        return {exam: mean_of(self.of(b, metric).get(exam, math.nan) for b in bones) for exam in self.exams}
+
+    def worst(self, structure: str) -> tuple[str, float] | None:
+        """The exam with the least Dice."""
+        known = [(value, exam) for exam, value in self.of(structure, METRICS[0]).items() if not math.isnan(value)]
+        return (min(known)[1], min(known)[0]) if known else None
+
+
+def _agreement(joint: _Joint | None, pictured: int) -> str:
+    n = len(joint.exams) if joint and joint.exams else pictured
+    count = f"{n} exam{'' if n == 1 else 's'}"
+    if joint is None or not joint.compared:
+        return f"{count} without a reference."
+    dice, assd, mssd = (mean_text(m, joint.of(MEAN, m).values()) for m in METRICS)
+    told = f"{count}. Bones and references overlap with a Dice of {dice} %"
+    if assd != NO_ANSWER:
+        told += f"; their surfaces are {assd} mm apart on average (ASSD) and {mssd} mm at most (MSSD)"
+    worst = joint.worst(MEAN)
+    told = told.replace(" ± ", "\u00a0±\u00a0").replace(" mm", "\u00a0mm").replace(" %", "\u00a0%")
+    return f"{told}." + (f" Least agreement: {worst[0]}, Dice {value_text('dice', worst[1], unit=True)}." if worst else "")
+
+
+def _doubts(doubts: Sequence[Doubt]) -> str:
+    told = []
+    again = [d.exam for d in doubts if d.look_again]
+    if again:
+        more = f" and {len(again) - _NAMED} more" if len(again) > _NAMED else ""
+        told.append(f"To look at again: {', '.join(again[:_NAMED])}{more}.")
+    elif doubts and all(d.judged for d in doubts):
+        told.append("Every bone that was judged looks like a training bone.")
+    if warned := sum(d.warnings > 0 for d in doubts):
+        told.append(f"{warned} exam{'' if warned == 1 else 's'} with warnings.")
+    return " ".join(told)
+
+
+def _bone_table(joint: _Joint) -> Table:
+    metrics = METRICS if joint.compared else (_VOLUME,)
+    bones = [s for s in joint.structures if s != UNION]
+    structures = [*bones, *([MEAN] if len(bones) > 1 and joint.compared else []), *({UNION} & {*joint.structures})]
+    rows = []
+    for structure in structures:
+        values = [joint.of(structure, metric) for metric in metrics]
+        known = sum(not math.isnan(v) for v in values[0].values())
+        row = [_title(joint.domain, structure), str(known), *map(mean_text, metrics, (v.values() for v in values))]
+        worst = joint.worst(structure)
+        row += [f"{worst[0]}, {value_text('dice', worst[1])}" if worst else NO_ANSWER] if joint.compared else []
+        rows.append(tuple(map(Cell, row)))
+    columns = ("bone", "exams", *map(metric_title, metrics), *(("worst exam, Dice",) if joint.compared else ()))
+    return Table(f"{joint.name}: mean ± standard deviation over exams", columns, tuple(rows))
+
+
+def _method_table(joints: Sequence[_Joint]) -> Table:
+    rows = tuple(
+        (
+            Cell(joint.name),
+            Cell(str(len(joint.exams))),
+            *(Cell(mean_text(metric, joint.of(MEAN, metric).values())) for metric in METRICS),
+        )
+        for joint in joints
+    )
+    title = "Methods: means of bones, mean ± standard deviation"
+    return Table(title, ("method", "exams", *map(metric_title, METRICS)), rows)
+
+
+def _title(domain: Domain, structure: str) -> str:
+    return "Mean of bones" if structure == MEAN else bone_title(domain, structure)

@@ -1,0 +1,119 @@
+"""An evaluation of phantoms as a report: what the report's tests look at, and a person may."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from pedseg.domains import Domain, load_domains
+from pedseg.evaluation.scores import UNION, Method, Score
+from pedseg.phantoms.exam import make_exam
+from pedseg.phantoms.patient import draw_patient
+from pedseg.report.evaluation import EvaluationReport, ExamView, evaluation_page
+from pedseg.report.page import Picture, write_page
+from pedseg.report.plots import attention_plot, scatter_plot
+from pedseg.report.tables import Cell, Table
+from pedseg.volumes import Volume
+
+JOINTS = ("ankle", "knee", "shoulder")
+
+
+def bent(labels: np.ndarray, seed: int, *, voxels: float = 2.0) -> np.ndarray:
+    """Labels moved to and fro by some voxels, smoothly: a segmentation that is right here and wrong there."""
+    draw = np.random.default_rng(seed)
+    moves = ndimage.gaussian_filter(draw.normal(size=(3, *labels.shape)), (0, 14, 14, 6))
+    moves *= voxels / moves.std()
+    index = np.meshgrid(*map(np.arange, labels.shape), indexing="ij")
+    return ndimage.map_coordinates(labels, [i + m for i, m in zip(index, moves, strict=True)], order=0)
+
+
+def scored(exam: str, domain: Domain, prediction: Volume, reference: Volume) -> tuple[Score, ...]:
+    """Dice as it is; distances in the right order of size."""
+    scores = []
+    for name, label in (*domain.labels.items(), (UNION, 0)):
+        a, b = ((v.array == label) if label else (v.array > 0) for v in (prediction, reference))
+        dice = 2 * float((a & b).sum()) / float(a.sum() + b.sum())
+        values = {"dice": dice, "assd_mm": 9 * (1 - dice), "mssd_mm": 60 * (1 - dice),
+                  "volume_ml": float(a.sum()) * prediction.geometry.voxel_mm3 / 1000}  # fmt: skip
+        scores += [Score(exam, domain.name, name, metric, value) for metric, value in values.items()]
+    return tuple(scores)
+
+
+def exams(domains: Sequence[Domain], n: int, matrix: int, *, referenced: bool = True) -> Iterator[ExamView]:
+    """Phantoms with bent references as predictions."""
+    for domain in domains:
+        for i in range(n):
+            made = make_exam(draw_patient(domain.name, 0, i), matrix=matrix)
+            prediction = made.labels.with_array(bent(made.labels.array, i))
+            name = made.patient.name
+            scores = scored(name, domain, prediction, made.labels)
+            said = {bone: {"verdict": "looks like a training bone" if k or i else "look again", "code_distance": 1.234,
+                           "code_limit": 1.1, "reconstruction_dice": 0.87, "reconstruction_limit": 0.9}
+                    for k, bone in enumerate(domain.labels)}  # fmt: skip
+            warnings = ("PS-W122: the spacing is far from the exams of training",) if i else ()
+            yield ExamView(
+                name, domain, made.image, prediction, made.labels if referenced else None,
+                scores if referenced else tuple(s for s in scores if s.metric == "volume_ml"), warnings, said,
+            )  # fmt: skip
+
+
+def report(n: int = 2, matrix: int = 192) -> EvaluationReport:
+    """A report with everything in it."""
+    domains = load_domains(JOINTS)
+    draw = np.random.default_rng(0)
+    shifts = {"dsl": 0.0, "shared": 0.02}
+    methods = tuple(Method(name, tuple(_scores(domains, draw, shift))) for name, shift in shifts.items())
+    rows = tuple(
+        tuple(Cell(*cell) for cell in row)
+        for row in (
+            [("dsl",), ("93.1 ± 2.0", "best"), ("0.62 ± 0.21", "best"), ("6.0 ± 1.9", "second")],
+            [("shared",), ("91.0 ± 2.2", "p01"), ("0.81 ± 0.30", "p05"), ("5.9 ± 2.4", "best")],
+        )
+    )
+    spiders = {
+        d.name: {f"{d.name}_{i:03d}": {m.name: _spokes(draw) for m in methods} for i in range(6)} for d in domains
+    }
+    return EvaluationReport(
+        "Evaluation of dsl on phantoms", domains, exams(domains, n, matrix), methods,
+        "Leave-one-out over patients, with shared as the method to compare with.",
+        (Table("Knee, mean ± std over exams", ("method", "Dice, %", "ASSD, mm", "MSSD, mm"), rows),),
+        spiders, _pictures(draw),
+        {f"fold {i}": [{"epoch": e, "loss": 1 / e, "dice": 1 - 0.5 / e, "dice_knee": 1 - 0.6 / e, "seconds": 1.0}
+                       for e in range(1, 9)] for i in range(2)},
+        facts={"pedseg": "0.1", "plan": "0" * 64},
+    )  # fmt: skip
+
+
+def _scores(domains: Sequence[Domain], draw: np.random.Generator, shift: float) -> Iterator[Score]:
+    for d in domains:
+        for i in range(7):
+            for bone in (*d.labels, UNION):
+                dice = float(np.clip(0.94 - shift + draw.normal(0, 0.02), 0, 1))
+                values = {"dice": dice, "assd_mm": 9 * (1 - dice), "mssd_mm": abs(draw.normal(6, 2))}
+                yield from (Score(f"{d.name}_{i:03d}", d.name, bone, m, float(v)) for m, v in values.items())
+
+
+def _spokes(draw: np.random.Generator) -> dict[str, float]:
+    return {m: float(draw.uniform(40, 95)) for m in ("dice", "sensitivity", "mssd_mm", "assd_mm", "ravd")}
+
+
+def _pictures(draw: np.random.Generator) -> tuple[Picture, ...]:
+    points = np.concatenate([draw.normal(centre, 1, (60, 2)) for centre in ((0, 0), (5, 0), (0, 5))])
+    names = [name for name in JOINTS for _ in range(60)]
+    grid = np.hypot(*np.mgrid[-1:1:64j, -1:1:64j]) / 1.5
+    tsne = scatter_plot({f"scale {k}": (points, names) for k in range(1, 6)})
+    attention = attention_plot(
+        [(f"knee_{i:03d}", draw.normal(size=(64, 64)), grid) for i in range(4)]
+    )
+    return (
+        Picture(tsne, "t-SNE of embeddings", "t-SNE of embeddings, a panel a scale."),
+        Picture(attention, "Attention over slices", "Attention of the gate of highest resolution."),
+    )
+
+
+if __name__ == "__main__":
+    write_page(evaluation_page(report()), Path(sys.argv[1]))
