@@ -175,7 +175,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A131": ("InputError", "the masks of an exam are not named as the structures"),
     "PS-A132": ("InputError", "masks of two structures overlap"),
     "PS-A133": ("InputError", "a DICOM SEG holds fractions, not a mask"),
-    "PS-A134": ("InputError", "several masks for one exam"),
+    "PS-A134": ("InputError", "several masks for one exam or one of its structures"),
 }
 
 WARNINGS: dict[str, str] = {
