@@ -175,7 +175,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A131": ("InputError", "the masks of an exam are not named as the structures"),
     "PS-A132": ("InputError", "masks of two structures overlap"),
     "PS-A133": ("InputError", "a DICOM SEG holds fractions, not a mask"),
-    "PS-A134": ("InputError", "several masks for one exam"),
+    "PS-A134": ("InputError", "several masks for one exam or one of its structures"),
     "PS-A135": ("InputError", "an exam of the plan is not there any more"),
     "PS-A136": ("ModelError", "two folds test one exam"),
     "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),

@@ -130,7 +130,7 @@ def _exam_of(path: Path) -> str:
 
 def _several(exam: str, one: Path, other: Path) -> InputError:
     names = " and ".join(f"{path.parent.name}/{path.name}" for path in (one, other))
-    return InputError("PS-A134", f"{exam}: {names} are both masks of this exam: keep the one that is meant")
+    return InputError("PS-A134", f"{exam}: {names} are both masks of the same: keep the one that is meant")
 
 
 def _by_label(values: Mapping[str, tuple[int, ...]], domain: Domain) -> dict[int, tuple[int, ...]]:
@@ -175,18 +175,19 @@ def _joined(matched: Mapping[int, tuple[Path, ...]], notices: tuple[Notice, ...]
     """The structures of several files in one array, on the grid of the first file.
 
     Raises:
-        InputError: PS-A132 a voxel belongs to several structures.
+        InputError: PS-A132 a voxel belongs to several structures, PS-A134 a structure has several files.
     """
     first: Volume | None = None
     overlapping = 0
-    for label, paths in matched.items():
-        for path in paths:
-            part = read_image(path)
-            inside = binary_mask(part.array, f"{where}/{path.name}")
-            first = first or part.with_array(np.zeros(part.shape, np.uint8))
-            inside = _same_grid(inside, part, first, f"{where}/{path.name}")
-            overlapping += int(np.count_nonzero(inside & (first.array != 0) & (first.array != label)))
-            first.array[inside] = label
+    for label, (path, *others) in matched.items():
+        if others:
+            raise _several(where, path, others[0])
+        part = read_image(path)
+        inside = binary_mask(part.array, f"{where}/{path.name}")
+        first = first or part.with_array(np.zeros(part.shape, np.uint8))
+        inside = _same_grid(inside, part, first, f"{where}/{path.name}")
+        overlapping += int(np.count_nonzero(first.array[inside]))
+        first.array[inside] = label
     if first is None:
         raise InputError("PS-A04", f"{where}: no mask in its folder")
     if overlapping:

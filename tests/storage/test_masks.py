@@ -74,7 +74,7 @@ def test_two_masks_for_one_exam_are_refused(tmp_path: Path, other: str):
     save(tmp_path / "a.nii.gz", three_bones())
     (tmp_path / "a").mkdir()
     (tmp_path / other).touch()
-    with pytest.raises(InputError, match=r"PS-A134: a: .* and .* are both masks of this exam"):
+    with pytest.raises(InputError, match=r"PS-A134: a: .* and .* are both masks of the same"):
         find_masks(tmp_path)
 
 
@@ -212,6 +212,12 @@ def test_a_file_of_another_name_may_be_the_missing_bone(tmp_path: Path, ankle: D
     mask = read_mask(folder, ankle)
     assert [n.code for n in mask.notices] == ["PS-W127"]
     assert np.array_equal(mask.array, np.where(three_bones() == 3, 0, three_bones()))
+
+
+def test_two_files_of_one_bone_are_refused(tmp_path: Path, ankle: Domain):
+    folder = one_file_a_bone(tmp_path / "a", tibia_distal=np.zeros(SHAPE, np.uint8))
+    with pytest.raises(InputError, match=r"PS-A134: a: a/tibia\.nii\.gz and a/tibia_distal\.nii\.gz are both masks"):
+        read_mask(folder, ankle)
 
 
 def test_a_lone_file_is_one_bone_or_all_of_them(tmp_path: Path, ankle: Domain):
