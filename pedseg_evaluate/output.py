@@ -8,10 +8,13 @@ from pathlib import Path
 from pedseg.errors import OutputError
 from pedseg.evaluation.scores import write_scores, write_slice_scores
 from pedseg.evaluation.thresholds import RankingSystem
+from pedseg.report.evaluation import evaluation_page
+from pedseg.report.page import write_page
 from pedseg.report.prediction import check_writable
 from pedseg.workspace import write_json
 from pedseg_evaluate.options import EvaluateOptions
 from pedseg_evaluate.outcome import Outcome
+from pedseg_evaluate.report import Shown, evaluation_report
 from pedseg_evaluate.tables import Named, score_tables, write_tables
 
 SCORES, RECORD, SLICES = "scores.csv", "scores.json", "slices.csv"
@@ -39,11 +42,13 @@ def write_outcomes(folder: Path, outcomes: Sequence[Outcome], options: EvaluateO
     """Write everything into an empty folder."""
     write_scores_of(folder, outcomes)
     methods = [outcome.method for outcome in outcomes]
+    main = options.against or methods[-1].name
     tables: tuple[Named, ...] = ()
     if all(outcome.has_references for outcome in outcomes):
-        against = options.against or methods[-1].name
-        tables = score_tables(methods, against=against, system=system, seed=options.seed)
+        tables = score_tables(methods, against=main, system=system, seed=options.seed)
         write_tables(tables, folder / TABLES)
+    shown = Shown(outcomes, tables, system, main, pictures=options.pictures)
+    write_page(evaluation_page(evaluation_report(shown)), folder / REPORT)
 
 
 def write_scores_of(folder: Path, outcomes: Sequence[Outcome]) -> None:

@@ -109,15 +109,17 @@ def test_several_methods_are_compared(truth: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert value(out / "bad" / "scores.csv", "b", "tibia_distal", "dice") == 0.5
     assert value(out / "good" / "scores.csv", "b", "tibia_distal", "dice") == 1
+    assert (out / "report.html").stat().st_size > 1000
     assert {p.suffix for p in (out / "tables").iterdir()} == {".md", ".csv", ".tex"}
     assert "good" in (out / "tables" / "scores_3d.md").read_text("utf-8")
 
 
-def test_without_references_volumes_alone(tmp_path: Path) -> None:
+def test_without_references_volumes_and_pictures(tmp_path: Path) -> None:
     ours = write_masks(tmp_path / "ours", a=boxes())
     pedseg_evaluate(tmp_path / "out", predictions=[ours], options=ANKLE)
     assert {r["metric"] for r in rows(tmp_path / "out" / "scores.csv")} == {"volume_ml"}
     assert not (tmp_path / "out" / "slices.csv").exists()
+    assert "without references" in (tmp_path / "out" / "report.html").read_text("utf-8")
 
 
 def test_processes_change_no_byte(truth: Path, tmp_path: Path) -> None:
