@@ -83,7 +83,7 @@ def load_network(fold: Path, plan: Plan, domain: str) -> SelectedNetwork:
     if domain not in plan.domain_names:
         known = ", ".join(plan.domain_names)
         raise ModelError("PS-A124", f"the model knows {known}, not {domain!r}: choose one of them with -d")
-    _check_file(fold, WEIGHTS)
+    check_file(fold, WEIGHTS)
     network = SelectedNetwork(plan, domain)
     network.load_state_dict(read_tensors(fold / WEIGHTS))
     if not all(bool(torch.isfinite(p).all()) for p in network.state_dict().values()):
@@ -97,6 +97,17 @@ def to_device(network: N, plan: Plan, device: torch.device) -> N:
     return network.to(device).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
 
 
+def check_file(fold: Path, name: Path) -> None:
+    """Refuse a file of a fold that is not the one its manifest names.
+
+    Raises:
+        ModelError: PS-A86 missing or another, PS-A123 the fold is not finished.
+    """
+    wanted = _manifest(fold)["files"].get(name.as_posix())
+    if not (fold / name).is_file() or file_digest(fold / name) != wanted:
+        raise ModelError("PS-A86", f"{fold.name}/{name} is missing or not the file run.json names: copy the fold again")
+
+
 def _missing(path: Path) -> str:
     """Which runs there are beside the one that is not: of scheme `transfer` none has the run's plain name."""
     others = sorted({p.parent.name for p in path.parent.glob("*/fold_*")})
@@ -105,17 +116,11 @@ def _missing(path: Path) -> str:
 
 
 def _checked_plan(fold: Path) -> Plan:
-    _check_file(fold, PLAN)
+    check_file(fold, PLAN)
     plan = load_plan(fold / PLAN)
     if _manifest(fold)["plan"] != plan.digest:
         raise ModelError("PS-A87", f"{fold.name}: run.json and {PLAN} differ: copy the fold again")
     return plan
-
-
-def _check_file(fold: Path, name: Path) -> None:
-    wanted = _manifest(fold)["files"].get(name.as_posix())
-    if not (fold / name).is_file() or file_digest(fold / name) != wanted:
-        raise ModelError("PS-A86", f"{fold.name}/{name} is missing or not the file run.json names: copy the fold again")
 
 
 def _manifest(fold: Path) -> dict[str, Any]:
