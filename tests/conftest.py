@@ -50,7 +50,7 @@ def tiny_shape_run(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactor
 
     root = copied(tiny_workspace, tmp_path_factory.mktemp("shapes"))
     shapes = {"autoencoder": {"channels": CHANNELS}, "learning_rate": 3e-3, "batch": 6, "epochs": 2}
-    change_plan(root, network={"name": "att_unet"}, objective={"name": "msc+mjap"}, prior=shapes)
+    change_plan(root, objective={"name": "msc+mjap"}, prior=shapes)
     return train(root, epochs=2).parent
 
 
