@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from pedseg.errors import ModelError
-from pedseg.storage.runs import check_file
 from pedseg.networks import MultiDomainAutoencoder, build_autoencoder
 from pedseg.networks.state_dicts import mismatch, read_tensors, told
 from pedseg.plan import Plan
+from pedseg.storage.runs import check_file
 
 PRIOR = Path("models/prior.pt")
 
