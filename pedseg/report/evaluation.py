@@ -68,7 +68,7 @@ def evaluation_page(report: EvaluationReport) -> Page:
         Section("Summary", tuple(joint_summary(domain, methods, shown.doubts) for domain in report.domains)),
         Section("Tables", tuple(TableBlock(table) for table in report.tables)),
         Section("Box plots", tuple(_box_plots(report.domains, methods))),
-        Section("Exams", _exams(shown), listed=True),
+        Section("Exams", _exams(shown.sections), new_sheet=True, listed=True),
         Section("Spider plots", tuple(_spider_plots(report))),
         Section("Representations", report.representations),
         Section("Training", tuple(_curves(report.curves))),
@@ -110,11 +110,11 @@ def _worst_first(drawn: list[tuple[Badness, int, Section]]) -> list[tuple[Badnes
     return sorted(drawn, key=lambda row: row[:2], reverse=True)
 
 
-def _exams(shown: _Shown) -> tuple[Block, ...]:
-    if not shown.sections:
+def _exams(sections: Sequence[Section]) -> tuple[Block, ...]:
+    if not sections:
         return ()
     order = "Worst first: by the mean Dice of an exam's bones, then by bones to look at again, then by warnings."
-    return Text(order, "note"), *shown.sections
+    return Text(order, "note"), replace(sections[0], new_sheet=False), *sections[1:]
 
 
 def _box_plots(domains: Sequence[Domain], methods: Sequence[Method]) -> Iterator[Picture]:

@@ -98,7 +98,8 @@ def _agreement(joint: _Joint | None, pictured: int) -> str:
         told += f"; their surfaces are {assd} mm apart on average (ASSD) and {mssd} mm at most (MSSD)"
     worst = joint.worst(MEAN)
     told = told.replace(" ± ", "\u00a0±\u00a0").replace(" mm", "\u00a0mm").replace(" %", "\u00a0%")
-    return f"{told}." + (f" Least agreement: {worst[0]}, Dice {value_text('dice', worst[1], unit=True)}." if worst else "")
+    least = f" Least agreement: {worst[0]}, Dice {value_text('dice', worst[1], unit=True)}." if worst else ""
+    return f"{told}.{least}"
 
 
 def _doubts(doubts: Sequence[Doubt]) -> str:
