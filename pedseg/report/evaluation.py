@@ -92,7 +92,8 @@ def _show(exams: Iterable[ExamView], sliders: int) -> _Shown:
     kept: list[tuple[Badness, int, Details]] = []
     scores: list[Score] = []
     doubts: list[Doubt] = []
-    for n, view in enumerate(exams):
+    for view in exams:
+        n = len(drawn)
         drawn.append((view.badness, -n, exam_section(view)))
         scores += view.scores
         doubts.append(doubt_of(view))
@@ -101,6 +102,7 @@ def _show(exams: Iterable[ExamView], sliders: int) -> _Shown:
             heapq.heappush(kept, (view.badness, -n, exam_slider(view)))
         elif kept and kept[0][0] < view.badness:
             heapq.heapreplace(kept, (view.badness, -n, exam_slider(view)))
+        del view  # before the next one is read
     sliding = {n: details for _, n, details in kept}
     sections = (replace(s, blocks=(*s.blocks, sliding[n])) if n in sliding else s for _, n, s in _worst_first(drawn))
     return _Shown(tuple(sections), tuple(scores), tuple(doubts))
