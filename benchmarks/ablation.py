@@ -138,7 +138,7 @@ def train(root: Path, method: Method, flags: argparse.Namespace) -> Result:
     pedseg_preprocess(root, plan=method.name, jobs=2)
     if method.lender:
         borrow_prior(root, method)
-    (fold,) = pedseg_train(["0"], root, options=TrainOptions(plan=method.name))
+    (fold,) = pedseg_train(["0"], root, options=TrainOptions(plan=method.name, test=False))
     cosines = None if method.scheme == "individual" else bottleneck_cosines(root, fold)
     prior: dict[str, float] = json.loads((fold / "run.json").read_text("utf-8")).get("prior", {}).get("dice", {})
     return Result(best_dice(fold), cosines, weighted_gradients(fold), prior, time.monotonic() - started)

@@ -46,7 +46,7 @@ def commands(folder: Path, flags: argparse.Namespace) -> list[list[str]]:
         ["pedseg_phantom", "-o", str(held_out), "-n", "1", "--start", str(PATIENTS), *size],
         ["pedseg_plan", "-w", workspace, "-d", flags.domain, "--preset", flags.preset, "--epochs", "1", *jobs],
         ["pedseg_preprocess", "-w", workspace, *jobs],
-        ["pedseg_train", "-w", workspace, "0"],
+        ["pedseg_train", "-w", workspace, "0", "--no-test"],
         ["pedseg_predict", "-w", workspace, "-i", str(exam), "-o", str(folder / "masks")],
     ]
 

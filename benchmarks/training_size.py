@@ -63,7 +63,7 @@ def last_epoch(root: Path, fold: int, precision: str | None = None) -> list[floa
     """Validation Dice of one network, domain by domain; precision None is the plan's."""
     patients = len(TRAINING[fold])
     epochs = EPOCHS * len(TRAINING[0]) // patients
-    options = TrainOptions(run=f"{precision or 'plan'}_{fold}", epochs=epochs, precision=precision)
+    options = TrainOptions(run=f"{precision or 'plan'}_{fold}", epochs=epochs, precision=precision, test=False)
     (folder,) = pedseg_train([str(fold)], root, options=options)
     with (folder / "log.csv").open() as table:
         *_, last = csv.DictReader(table)

@@ -27,7 +27,7 @@ from pedseg.plan.network import DECODERS
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-COMMANDS = ("pedseg_phantom", "pedseg_plan", "pedseg_preprocess", "pedseg_train", "pedseg_predict")
+COMMANDS = ("pedseg_phantom", "pedseg_plan", "pedseg_preprocess", "pedseg_train", "pedseg_predict", "pedseg_evaluate")
 SHARED = {"workspace", "jobs", "seed", "verbose", "quiet", "debug", "version"}
 MADE = "<!-- made by docs/generate.py -->"
 OTHER_CODES = {

@@ -172,6 +172,13 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A129": ("UsageError", "an unknown preset"),
     "PS-A128": ("InputError", "a process that read exams was killed"),
     "PS-A130": ("ModelError", "public weights cannot be fetched"),
+    "PS-A131": ("InputError", "the masks of an exam are not named as the structures"),
+    "PS-A132": ("InputError", "masks of two structures overlap"),
+    "PS-A133": ("InputError", "a DICOM SEG holds fractions, not a mask"),
+    "PS-A134": ("InputError", "several masks for one exam or one of its structures"),
+    "PS-A135": ("InputError", "an exam of the plan is not there any more"),
+    "PS-A136": ("ModelError", "two folds test one exam"),
+    "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),
 }
 
 WARNINGS: dict[str, str] = {
@@ -202,4 +209,11 @@ WARNINGS: dict[str, str] = {
     "PS-W122": "the spacing is far from the exams of training",
     "PS-W124": "a structure was not found",
     "PS-W125": "what was made under a former plan is stale",
+    "PS-W126": "masks of other structures were left aside",
+    "PS-W127": "a structure has no mask of its own",
+    "PS-W129": "a left-out exam of a fold was not predicted",
+    "PS-W130": "how far folds disagree was not calibrated",
+    "PS-W134": "an exam has a reference and no prediction",
+    "PS-W135": "an exam has a prediction and no reference",
+    "PS-W136": "folds of a run are not finished",
 }

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from pedseg.domains import Domain
 from pedseg.errors import InputError, PedsegError
 from pedseg.plan.fingerprint import ExamFacts, Intensity, StructureFacts
-from pedseg.storage.cases import Case, read_exam, read_labels, source_digest
-from pedseg.storage.labels import onto_grid, remap_labels
+from pedseg.storage.cases import Case, checked_labels, placed_labels, read_exam, read_labels, source_digest
 from pedseg.volumes import Volume
 from pedseg.volumes.geometry import PLANES
 from pedseg.volumes.intensity import ROBUST
@@ -57,13 +56,13 @@ def measure(case: Case, domain: Domain) -> Measured:
     """
     faults: list[PedsegError] = []
     image = _attempt(faults, read_exam, case)
-    labels = _attempt(faults, read_labels, case)
+    labels = _attempt(faults, read_labels, case, domain)
     grey = _attempt(faults, _checked_histogram, image) if image else None
-    array = _attempt(faults, remap_labels, labels.array, domain, case.name) if labels else None
+    array = _attempt(faults, checked_labels, case, labels, domain) if labels else None
     if image and labels:
         # The grids are held against each other even where the label values are refused.
         stored = array if array is not None else np.zeros(labels.shape, np.uint8)
-        array = _attempt(faults, onto_grid, stored, labels.geometry, image.geometry, case.name)
+        array = _attempt(faults, placed_labels, case, stored, own=labels.geometry, wanted=image.geometry)
     if faults or image is None or labels is None or array is None or grey is None:
         return Measured(domain.name, case.name, None, tuple(faults))
     noticed = tuple((n.code, n.text) for n in image.notices + labels.notices)

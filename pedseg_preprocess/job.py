@@ -16,9 +16,9 @@ from pedseg.plan import load_plan
 from pedseg.plan.spec import DomainPlan, cache_digest
 from pedseg.storage.cache import Manifest, entry_bytes, read_entry
 from pedseg.storage.cases import exam_folder, find_cases, source_digest
+from pedseg.workers import Failure, run_tasks
 from pedseg.workspace import Workspace
-from pedseg_preprocess.exam import Task
-from pedseg_preprocess.workers import Failure, run_tasks
+from pedseg_preprocess.exam import Task, preprocess_exam
 
 log = logging.getLogger("pedseg.preprocess")
 Manifests = dict[tuple[str, str], Manifest]
@@ -90,7 +90,7 @@ def _run(todo: list[Task], jobs: int) -> tuple[Manifests, list[Failure]]:
     made: Manifests = {}
     failures: list[Failure] = []
     with tqdm(total=len(todo), desc="preprocess", unit="exam", disable=progress_hidden(), delay=1) as bar:
-        for task, result in run_tasks(todo, jobs):
+        for task, result in run_tasks(preprocess_exam, todo, jobs=jobs):
             bar.update()
             if isinstance(result, Failure):
                 failures.append(result)

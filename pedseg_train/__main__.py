@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--epochs", type=positive, help="instead of the plan's")
     flags.add_argument("--precision", choices=get_args(Precision), help="instead of the plan's")
     flags.add_argument("--encoder-weights", metavar="imagenet|none|FILE", help="instead of the plan's")
+    flags.add_argument("--no-test", dest="test", action="store_false", help="do not predict the exams a fold left out")
     flags.set_defaults(seed=None)
     return flags
 
@@ -30,8 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     return run(_job, parser(), arguments)
 
 
-def _job(flags: argparse.Namespace) -> None:
+def _job(flags: argparse.Namespace) -> int:
     from pedseg_train.job import TrainOptions, pedseg_train
+    from pedseg_train.left_out import exit_code
 
     options = TrainOptions(
         flags.plan,
@@ -42,8 +44,10 @@ def _job(flags: argparse.Namespace) -> None:
         precision=flags.precision,
         seed=flags.seed,
         encoder_weights=flags.encoder_weights,
+        test=flags.test,
     )
-    pedseg_train(flags.folds, flags.workspace, options=options)
+    folders = pedseg_train(flags.folds, flags.workspace, options=options)
+    return exit_code(folders) if flags.test else 0
 
 
 if __name__ == "__main__":

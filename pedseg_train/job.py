@@ -14,6 +14,7 @@ from pedseg.plan.encoder import encoder_weights
 from pedseg.plan.files import parse
 from pedseg.storage.splits import everything
 from pedseg.workspace import Workspace
+from pedseg_train.left_out import calibrate, keep_predictions
 from pedseg_train.lock import held
 from pedseg_train.stages import Stage, stages
 
@@ -31,6 +32,7 @@ class TrainOptions:
         device: `auto`, `cpu`, `cuda[:n]` or `mps`.
         epochs, precision, seed: instead of the plan's; None keeps it.
         encoder_weights: the same: `imagenet`, `none` or a file.
+        test: keep what each trained fold makes of the exams it left out.
     """
 
     plan: str = "default"
@@ -41,12 +43,15 @@ class TrainOptions:
     precision: str | None = None
     seed: int | None = None
     encoder_weights: str | None = None
+    test: bool = True
 
 
 def pedseg_train(
     folds: Sequence[str], workspace: Path | str | None = None, *, options: TrainOptions | None = None
 ) -> list[Path]:
-    """Train folds one after another.
+    """Train folds one after another; one that is finished is left alone.
+
+    An exam that cannot be predicted is named in the fold's `failed.json`: see `exit_code` of `left_out`.
 
     Args:
         folds: numbers ("0"), `all` (one network on every exam) or `every` (all numbered folds).
@@ -69,7 +74,10 @@ def pedseg_train(
     for _, fold in chosen:
         _check_cache(place, plan, fold)
     steps = [(name, stage) for name, fold in chosen for stage in stages(plan, fold, options.run)]
-    return [_train_fold(place, name, stage, options) for name, stage in steps]
+    trained = [_train_fold(place, name, stage, options) for name, stage in steps]
+    if options.test:
+        calibrate([folder.parent for folder in trained])
+    return trained
 
 
 def fold_of(plan: Plan, name: str) -> Fold:
@@ -113,20 +121,29 @@ def _check_cache(workspace: Workspace, plan: Plan, fold: Fold) -> None:
 
 
 def _train_fold(workspace: Workspace, name: str, stage: Stage, options: TrainOptions) -> Path:
-    from pedseg.bundle import check_fold, make_fold, place_source, run_training
+    from pedseg.bundle import check_fold, is_finished, make_fold, place_source, run_training
 
     plan, fold = stage.plan, stage.fold
     folder = workspace.fold(plan.name, stage.run, name)
-    sizes = ", ".join(f"{d} {len(c)}" for d, c in fold.train.items())
-    log.info("fold %s: training on %s exams; %s", name, sizes, folder)
-    if any(set(fold.validation.get(d, ())) & set(c) for d, c in fold.train.items()):
-        log.warning("PS-W89: fold %s has no validation exam of its own: training exams stand in, Dice flatters", name)
     with held(folder):
         if options.resume:
             check_fold(folder, plan, fold)
         if stage.pretrained:
             pretrained = workspace.fold(plan.name, stage.pretrained, name)
             place_source(folder, pretrained, plan.network.source, resume=options.resume)
-        make_fold(folder, plan, name, fold)
-        run_training(folder, device=options.device, resume=options.resume)
+        if options.resume and is_finished(folder, plan, fold):
+            log.info("fold %s is finished: %s", name, folder)
+        else:
+            _announce(name, fold, folder)
+            make_fold(folder, plan, name, fold)
+            run_training(folder, device=options.device, resume=options.resume)
+        if options.test:
+            keep_predictions(folder, fold_of(plan, name), workspace, device=options.device)
     return folder
+
+
+def _announce(name: str, fold: Fold, folder: Path) -> None:
+    sizes = ", ".join(f"{d} {len(c)}" for d, c in fold.train.items())
+    log.info("fold %s: training on %s exams; %s", name, sizes, folder)
+    if any(set(fold.validation.get(d, ())) & set(c) for d, c in fold.train.items()):
+        log.warning("PS-W89: fold %s has no validation exam of its own: training exams stand in, Dice flatters", name)

@@ -47,9 +47,10 @@ PARTS = {
     "tests/domains/test_load_domains.py": ("load",),
     "tests/networks/test_inception.py": ("inception_blocks",),
     "tests/networks/test_unet.py": ("decoders", "encoders"),
+    "tests/pedseg_evaluate/test_job.py": ("exam", "options", "outcome", "output"),
     "tests/pedseg_plan/test_check.py": ("explain",),
     "tests/pedseg_plan/test_job.py": ("decide", "options", "survey"),
-    "tests/pedseg_preprocess/test_preprocess.py": ("exam", "job", "workers"),
+    "tests/pedseg_preprocess/test_preprocess.py": ("exam", "job"),
     "tests/plan/test_spec.py": ("values",),
     "tests/volumes/test_slices.py": ("slice_grid",),
 }

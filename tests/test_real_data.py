@@ -20,7 +20,7 @@ from pedseg_phantom import PhantomOptions, pedseg_phantom
 from pedseg_plan import PlanOptions, pedseg_plan
 from pedseg_predict import PredictOptions, pedseg_predict
 from pedseg_preprocess import pedseg_preprocess
-from pedseg_train import pedseg_train
+from pedseg_train import TrainOptions, pedseg_train
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -36,7 +36,7 @@ def knee_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pedseg_plan(["knee"], root, options=PlanOptions(preset="demo", window=64, epochs=1, jobs=1))
     _narrow(root)
     pedseg_preprocess(root, jobs=1)
-    return pedseg_train(["0"], root)[0]
+    return pedseg_train(["0"], root, options=TrainOptions(test=False))[0]
 
 
 @pytest.mark.skipif(not KNEE.is_dir(), reason="the real GE knee exam is not here")
@@ -72,7 +72,7 @@ def test_a_domain_of_ones_own_goes_the_whole_way(tmp_path: Path) -> None:
     plan = pedseg_plan(["calf"], tmp_path, options=PlanOptions(preset="demo", window=160, epochs=1, jobs=1))
     _narrow(tmp_path)
     pedseg_preprocess(tmp_path, jobs=1)
-    (fold,) = pedseg_train(["0"], tmp_path)
+    (fold,) = pedseg_train(["0"], tmp_path, options=TrainOptions(test=False))
     pedseg_predict(LEGS / "twoLegs.nii.gz", tmp_path / "masks", options=PredictOptions(model=fold))
 
     assert plan.folds[0].train == plan.folds[0].validation == {"calf": ("legs",)}

@@ -16,8 +16,8 @@ from pedseg.domains import Domain, load_domains
 from pedseg.errors import ModelError
 from pedseg.evaluation.overlap import dice
 from pedseg.inference import load_model
-from pedseg.inference.checkpoint import SOURCE
 from pedseg.plan import load_plan
+from pedseg.storage.runs import SOURCE, find_test_predictions
 from pedseg.volumes.nifti import write_nifti
 from pedseg_predict import PredictOptions, pedseg_predict
 from pedseg_train import TrainOptions, pedseg_train
@@ -36,11 +36,12 @@ def trained(
     channels: tuple[int, ...] = NARROW,
     epochs: int = 4,
     resume: bool = True,
+    test: bool = False,
 ) -> list[Path]:
     """Plan, slice cache and fold 0; the folders."""
     if not (root / "plans").exists():
         make_workspace(root, joints, wishes=wishes, network={"channels": channels})
-    return pedseg_train(["0"], root, options=TrainOptions(device="cpu", epochs=epochs, resume=resume))
+    return pedseg_train(["0"], root, options=TrainOptions(device="cpu", epochs=epochs, resume=resume, test=test))
 
 
 def predicted(fold: Path, out: Path, domain: Domain) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
@@ -83,7 +84,8 @@ def test_single_bones(tmp_path: Path) -> None:
 
 
 def test_all_bones_as_one(tmp_path: Path) -> None:
-    (fold,) = trained(tmp_path / "w", ("ankle", "shoulder"), {"strategy": "global", "scheme": "individual"})
+    wishes = {"strategy": "global", "scheme": "individual"}
+    (fold,) = trained(tmp_path / "w", ("ankle", "shoulder"), wishes, test=True)
     assert load_plan(fold / "configs/plan.json").network.scheme == "individual"
     metadata = json.loads((fold / "configs/metadata.json").read_text("utf-8"))
     outputs = metadata["ankle_data_format"]["outputs"]["pred"]
@@ -94,13 +96,16 @@ def test_all_bones_as_one(tmp_path: Path) -> None:
     assert record["structures"]["all"]["voxels"] == (labels == 1).sum() > 0
     assert set(np.unique(labels)) == {0, 1}
     assert dice(labels, (reference > 0).astype(np.uint8), 2)[0] > 0.7
+    kept = fold / "test/ankle/ankle_0"
+    assert list(json.loads((kept / "prediction.json").read_text("utf-8"))["structures"]) == ["all"]
+    assert set(np.unique(np.asarray(nib.load(kept / "labels.nii.gz").dataobj))) == {0, 1}
 
 
 @pytest.fixture(scope="module")
 def transferred(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace of two joints, every ordered pair trained."""
     root = tmp_path_factory.mktemp("pairs") / "w"
-    folds = trained(root, ("ankle", "shoulder"), {"scheme": "transfer"})
+    folds = trained(root, ("ankle", "shoulder"), {"scheme": "transfer"}, test=True)
     assert [f.parent.name for f in folds] == ["main_individual", "main_from_ankle", "main_from_shoulder"]
     return root
 
@@ -124,6 +129,18 @@ def test_transfer_starts_from_the_source_and_leaves_its_own_network_alone(transf
     scratch = before[f"networks.1.{key}"]
     assert (target - start).norm() < (target - scratch).norm()
     assert "models/source.pt" in json.loads((from_ankle / "run.json").read_text("utf-8"))["files"]
+
+
+def test_each_run_keeps_what_it_makes_of_its_test_exams(transferred: Path) -> None:
+    masks = {}
+    for name in ("main_individual", "main_from_ankle", "main_from_shoulder"):
+        found = find_test_predictions(run_of(transferred, name).parent)
+        assert [p.exam for p in found.predictions] == ["ankle_0", "shoulder_0"]
+        assert found.unfinished == ("1", "2")
+        assert len(list(run_of(transferred, name).glob("validation/*/*/prediction.json"))) == 2
+        masks[name] = [np.asarray(nib.load(p.labels).dataobj) for p in found.predictions]
+    assert (masks["main_individual"][0] == masks["main_from_ankle"][0]).all()  # the source's own network
+    assert (masks["main_individual"][1] != masks["main_from_ankle"][1]).any()
 
 
 def test_each_run_predicts_with_its_source(transferred: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """pedseg's pieces as MONAI's engines and bundles want them."""
 
 from pedseg.bundle.checkpoints import Checkpoints, resume
-from pedseg.bundle.export import bundle_template, check_fold, finish_fold, make_fold
+from pedseg.bundle.export import bundle_template, check_fold, finish_fold, is_finished, make_fold
 from pedseg.bundle.gradients import GradientLog
 from pedseg.bundle.inference import (
     PrepareSlices,
@@ -78,6 +78,7 @@ __all__ = [
     "first_domain",
     "fold_entries",
     "fold_model",
+    "is_finished",
     "load_recipe",
     "make_fold",
     "place_source",

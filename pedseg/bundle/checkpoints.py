@@ -15,7 +15,7 @@ from pedseg.bundle.judge import Judge
 from pedseg.bundle.progress import History
 from pedseg.bundle.recipe import Recipe
 from pedseg.errors import ModelError, Notice, TrainingError
-from pedseg.inference.checkpoint import WEIGHTS
+from pedseg.storage.runs import WEIGHTS
 
 log = logging.getLogger("pedseg.train")
 

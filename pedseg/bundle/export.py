@@ -18,10 +18,10 @@ from pedseg.bundle.generations import Generations
 from pedseg.bundle.prior import NOTE, PRIOR
 from pedseg.bundle.recipe import Recipe
 from pedseg.domains import Domain
-from pedseg.errors import ModelError, TrainingError
-from pedseg.inference.checkpoint import MANIFEST, SOURCE, WEIGHTS
+from pedseg.errors import ModelError, TrainingError, UsageError
 from pedseg.plan import Fold, Plan, embed_plan, load_plan
-from pedseg.plan.files import read_json
+from pedseg.plan.files import parse, read_json
+from pedseg.storage.runs import MANIFEST, SOURCE, WEIGHTS, read_manifest
 from pedseg.workspace import file_digest, write_json
 
 TEMPLATE = "multi_joint"
@@ -61,6 +61,18 @@ def check_fold(folder: Path, plan: Plan, fold: Fold) -> None:
             f"{folder.name} was begun under plan {before.resume_digest[:8]}, this one is {plan.resume_digest[:8]} "
             f"(other {named}): name another run with --run, or start over with --no-resume",
         )
+
+
+def is_finished(folder: Path, plan: Plan, fold: Fold) -> bool:
+    """Whether a fold was trained to its end by this plan on these exams, and every sealed file is whole."""
+    try:
+        manifest = read_manifest(folder)
+        exams = read_json(folder / "configs" / "fold.json", "run pedseg_train again")
+        same = manifest["plan"] == plan.digest and parse(Fold, {k: exams.get(k) for k in Fold.model_fields}, "") == fold
+    except (ModelError, UsageError):
+        return False
+    files = manifest["files"].items()
+    return same and all((folder / f).is_file() and file_digest(folder / f) == digest for f, digest in files)
 
 
 def make_fold(folder: Path, plan: Plan, name: str, fold: Fold) -> None:

@@ -15,7 +15,6 @@ from pedseg.data.batches import EqualBatches, OrderedBatches
 from pedseg.data.dataset import SliceDataset
 from pedseg.domains import Domain
 from pedseg.errors import InputError
-from pedseg.inference.checkpoint import SOURCE
 from pedseg.networks import IndividualNetworks, build_network, carry_over, start_heads
 from pedseg.networks.state_dicts import read_tensors
 from pedseg.networks.weights import planned_source
@@ -23,6 +22,7 @@ from pedseg.plan import Fold, Plan, cache_digest, load_plan
 from pedseg.plan.encoder import NONE
 from pedseg.plan.files import parse, read_json
 from pedseg.storage.cache import CacheEntry, read_entry
+from pedseg.storage.runs import SOURCE
 from pedseg.workspace import digest_of
 
 log = logging.getLogger("pedseg.train")

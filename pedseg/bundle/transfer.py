@@ -9,7 +9,8 @@ import torch
 
 from pedseg.bundle.generations import Generations
 from pedseg.errors import ModelError
-from pedseg.inference.checkpoint import SOURCE, load_model, load_network
+from pedseg.inference.checkpoint import load_model, load_network
+from pedseg.storage.runs import SOURCE
 from pedseg.workspace import atomic_write
 
 

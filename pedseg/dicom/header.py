@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pydicom.datadict import tag_for_keyword
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import data_element_generator
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -83,7 +84,9 @@ MAX_INFLATED = 1 << 28
 PARSE_FAULTS = (
     ArithmeticError,
     AttributeError,
+    BytesLengthException,
     EOFError,
+    InvalidDicomError,
     LookupError,
     MemoryError,
     NotImplementedError,

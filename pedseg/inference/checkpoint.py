@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -13,13 +12,9 @@ from torch import nn
 from pedseg.errors import ModelError, UsageError
 from pedseg.networks import SelectedNetwork
 from pedseg.networks.state_dicts import read_tensors
-from pedseg.plan import Plan, load_plan
-from pedseg.workspace import file_digest
+from pedseg.plan import Plan
+from pedseg.storage.runs import MANIFEST, PLAN, WEIGHTS, check_file, common_plan, weights_of
 
-WEIGHTS = Path("models/model.pt")
-SOURCE = Path("models/source.pt")
-PLAN = Path("configs/plan.json")
-MANIFEST = Path("run.json")
 N = TypeVar("N", bound=nn.Module)
 
 
@@ -51,7 +46,7 @@ class Model:
     @property
     def digests(self) -> dict[str, str]:
         """Fold name -> sha256 of its weights."""
-        return {fold.name: _manifest(fold)["files"][WEIGHTS.as_posix()] for fold in self.folds}
+        return {name: digest for fold in self.folds for name, digest in weights_of(fold).items()}
 
 
 def load_model(path: Path | str) -> Model:
@@ -67,11 +62,7 @@ def load_model(path: Path | str) -> Model:
     folds = (path,) if (path / PLAN).is_file() else tuple(sorted(p.parent for p in path.glob(f"fold_*/{MANIFEST}")))
     if not folds:
         raise ModelError("PS-A123", f"no finished fold in {path}: run pedseg_train 0")
-    plans = [_checked_plan(fold) for fold in folds]
-    if len({p.digest for p in plans}) > 1:
-        names = ", ".join(f"{f.name} {p.digest[:8]}" for f, p in zip(folds, plans, strict=True))
-        raise ModelError("PS-A87", f"folds were trained by different plans ({names}): train them again or pick one")
-    return Model(plans[0], folds)
+    return Model(common_plan(folds), folds)
 
 
 def load_network(fold: Path, plan: Plan, domain: str) -> SelectedNetwork:
@@ -83,7 +74,7 @@ def load_network(fold: Path, plan: Plan, domain: str) -> SelectedNetwork:
     if domain not in plan.domain_names:
         known = ", ".join(plan.domain_names)
         raise ModelError("PS-A124", f"the model knows {known}, not {domain!r}: choose one of them with -d")
-    _check_file(fold, WEIGHTS)
+    check_file(fold, WEIGHTS)
     network = SelectedNetwork(plan, domain)
     network.load_state_dict(read_tensors(fold / WEIGHTS))
     if not all(bool(torch.isfinite(p).all()) for p in network.state_dict().values()):
@@ -102,28 +93,3 @@ def _missing(path: Path) -> str:
     others = sorted({p.parent.name for p in path.parent.glob("*/fold_*")})
     advice = f"name one of {', '.join(others)} there with -m" if others else "train one with pedseg_train"
     return f"model {path} is missing: {advice}"
-
-
-def _checked_plan(fold: Path) -> Plan:
-    _check_file(fold, PLAN)
-    plan = load_plan(fold / PLAN)
-    if _manifest(fold)["plan"] != plan.digest:
-        raise ModelError("PS-A87", f"{fold.name}: run.json and {PLAN} differ: copy the fold again")
-    return plan
-
-
-def _check_file(fold: Path, name: Path) -> None:
-    wanted = _manifest(fold)["files"].get(name.as_posix())
-    if not (fold / name).is_file() or file_digest(fold / name) != wanted:
-        raise ModelError("PS-A86", f"{fold.name}/{name} is missing or not the file run.json names: copy the fold again")
-
-
-def _manifest(fold: Path) -> dict[str, Any]:
-    path = fold / MANIFEST
-    if not path.is_file():
-        raise ModelError("PS-A123", f"{fold.name} is not finished (no run.json): run pedseg_train again, it resumes")
-    try:
-        values = json.loads(path.read_text("utf-8"))
-        return {"plan": str(values["plan"]), "files": dict(values["files"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError("PS-A86", f"{fold.name}/run.json is damaged: copy the fold again") from error

@@ -26,6 +26,7 @@ def prediction_record(prediction: Prediction, model: Model, *, read_seconds: flo
         "intended_use": DISCLAIMER,
         "domain": prediction.domain.name,
         "structures": structure_sizes(labels, prediction.domain),
+        "agreement": _rounded(prediction.agreement),
         "warnings": [_plain(n) for n in prediction.notices],
         "grid": {"shape": list(labels.shape), "spacing_mm": list(labels.spacing_mm), "affine": labels.affine.tolist()},
         "source": dict(labels.facts),
@@ -53,3 +54,7 @@ def versions() -> dict[str, str]:
 
 def _plain(notice: Notice) -> dict[str, str]:
     return {"code": notice.code, "text": notice.text}
+
+
+def _rounded(agreement: dict[str, float] | None) -> dict[str, float] | None:
+    return None if agreement is None else {name: round(value, 4) for name, value in agreement.items()}

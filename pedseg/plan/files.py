@@ -60,14 +60,14 @@ def read_json(path: Path, advice: str) -> Any:
         raise UsageError("PS-A96", f"{path.name} is not JSON ({error}): {advice}") from error
 
 
-def parse(model: type[Model], values: Any, where: str) -> Model:
+def parse(model: type[Model], values: Any, where: str, *, advice: str = "correct it or plan again") -> Model:
     """Check plain values against a model; the first fault is named with its place."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"]) or "file"
-        raise UsageError("PS-A96", f"{where}: {place}: {first['msg']}: correct it or plan again") from error
+        raise UsageError("PS-A96", f"{where}: {place}: {first['msg']}: {advice}") from error
 
 
 def _no_constant(name: str) -> Any:

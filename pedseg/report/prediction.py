@@ -9,11 +9,12 @@ from typing import Any
 from pedseg.domains import Domain
 from pedseg.errors import OutputError
 from pedseg.report.figures import preview_figure
+from pedseg.storage.runs import LABELS, RECORD
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
 from pedseg.workspace import atomic_folder, write_json
 
-LABELS, RECORD, PREVIEW = "labels.nii.gz", "prediction.json", "preview.png"
+PREVIEW = "preview.png"
 
 
 def write_prediction(
@@ -45,13 +46,22 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: PS-A104 something stands there, PS-A105 nothing can be written there.
     """
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise OutputError("PS-A105", f"output {folder.name}: {there.name} is a file: name a folder with -o")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise OutputError("PS-A105", f"output {folder.name}: {there} is not writable: name another place with -o")
+    check_writable(folder)
     held = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
     if held - {LABELS, RECORD, PREVIEW}:
         raise OutputError("PS-A104", f"output {folder.name} holds other files: name an empty or new folder with -o")
     if held and not overwrite:
         raise OutputError("PS-A104", f"output {folder.name} exists: choose another place or add --overwrite")
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a place where no folder can be made, before anything is computed for it.
+
+    Raises:
+        OutputError: PS-A105.
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError("PS-A105", f"output {folder.name}: {there.name} is a file: name a folder with -o")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError("PS-A105", f"output {folder.name}: {there} is not writable: name another place with -o")

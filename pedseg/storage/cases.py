@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from pedseg.domains import Domain
 from pedseg.errors import InputError, UsageError
 from pedseg.plan import DomainPlan
 from pedseg.plan.files import parse, read_json
-from pedseg.storage.labels import onto_grid, remap_labels
-from pedseg.volumes import Volume
+from pedseg.storage.labels import onto_grid, onto_larger_grid, refuse_empty, remap_labels
+from pedseg.volumes import Geometry, Volume
 from pedseg.volumes.nifti import read_image
 from pedseg.workspace import NAME, Workspace, digest_of
 
 IMAGE_NAMES = ("image.nii.gz", "image.nii", "image.nrrd", "image.mha")
-LABEL_NAMES = ("labels.nii.gz", "labels.nii", "labels.nrrd", "labels.mha")
+LABEL_NAMES = ("labels.nii.gz", "labels.nii", "labels.nrrd", "labels.mha", "labels.dcm")
 CASE_FILE = "case.json"
 
 
@@ -65,6 +67,20 @@ def exam_folder(workspace: Workspace, plan: DomainPlan) -> Path:
     return workspace.root / plan.source if plan.source else workspace.raw(plan.domain.name)
 
 
+def planned_case(workspace: Workspace, plan: DomainPlan, name: str) -> Case:
+    """An exam of a planned domain by its name.
+
+    Raises:
+        InputError: PS-A135 it is not there any more.
+        UsageError: what `find_cases` refuses.
+    """
+    folder = exam_folder(workspace, plan)
+    case = next((case for case in find_cases(folder) if case.name == name), None)
+    if case is None:
+        raise InputError("PS-A135", f"exam {name} of the plan is not in {folder}: put it back, or plan again")
+    return case
+
+
 def find_cases(folder: Path) -> tuple[Case, ...]:
     """Cases of one domain, by name.
 
@@ -95,9 +111,9 @@ def read_case(case: Case, domain: Domain) -> tuple[Volume, Volume]:
         InputError: PS-A71 unexpected label values, PS-A72 labels that are not whole, PS-A73 empty or no labels.
     """
     image = read_exam(case)
-    labels = read_labels(case)
-    array = remap_labels(labels.array, domain, case.name)
-    placed = onto_grid(array, labels.geometry, image.geometry, case.name)
+    labels = read_labels(case, domain)
+    array = checked_labels(case, labels, domain)
+    placed = placed_labels(case, array, own=labels.geometry, wanted=image.geometry)
     return image, Volume(placed, image.affine, image.slice_axis)
 
 
@@ -110,15 +126,38 @@ def read_exam(case: Case) -> Volume:
     return read_image(case.image)
 
 
-def read_labels(case: Case) -> Volume:
-    """The label file of a case as it is.
+def read_labels(case: Case, domain: Domain) -> Volume:
+    """The label file of a case: values as stored, or the labels of `domain` out of a DICOM SEG.
 
     Raises:
         InputError: PS-A73 the exam has none.
     """
     if case.labels is None:
         raise InputError("PS-A73", f"{case.name}: no label file: add {LABEL_NAMES[0]} beside the image")
+    if is_segmentation(case.labels):
+        from pedseg.dicom.segmentation import read_segmentation
+
+        return read_segmentation(case.labels, domain, where=case.name)
     return read_image(case.labels)
+
+
+def checked_labels(case: Case, labels: Volume, domain: Domain) -> NDArray[np.uint8]:
+    """What `read_labels` gave as labels 0..n, of which there is one at least."""
+    if case.labels and is_segmentation(case.labels):
+        refuse_empty(labels.array, case.name)
+        return labels.array
+    return remap_labels(labels.array, domain, case.name)
+
+
+def placed_labels(case: Case, array: NDArray[np.uint8], *, own: Geometry, wanted: Geometry) -> NDArray[np.uint8]:
+    """Labels on the image's grid; a DICOM SEG may hold a part of it."""
+    place = onto_larger_grid if case.labels and is_segmentation(case.labels) else onto_grid
+    return place(array, own, wanted, case.name)
+
+
+def is_segmentation(path: Path) -> bool:
+    """Whether a mask is a DICOM SEG, by its name."""
+    return path.name.lower().endswith(".dcm")
 
 
 def source_digest(case: Case) -> str:

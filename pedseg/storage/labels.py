@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ GRID_TOLERANCE_MM = 0.1
 GRID_TOLERANCE_VOXELS = 0.25
 ROUNDING = 1e-3
 PART = 1 << 20
+FARTHEST = 1 << 31
+"""Voxels from the image at which a grid is elsewhere, whatever its affine says."""
 
 
 def remap_labels(array: NDArray[Any], domain: Domain, where: str) -> NDArray[np.uint8]:
@@ -23,20 +26,61 @@ def remap_labels(array: NDArray[Any], domain: Domain, where: str) -> NDArray[np.
     Raises:
         InputError: PS-A71, PS-A72, PS-A73.
     """
-    values, counts = _counts(array, where)
-    lookup = {source: label for label, sources in domain.source_values.items() for source in sources}
-    foreign = [f"{v} ({n} voxels)" for v, n in zip(values, counts, strict=True) if v != 0 and v not in lookup]
-    if foreign:
+    result = mask_labels(array, domain, where)
+    refuse_empty(result, where)
+    return result
+
+
+def mask_labels(
+    array: NDArray[Any], domain: Domain, where: str, *, values: Mapping[int, tuple[int, ...]] | None = None
+) -> NDArray[np.uint8]:
+    """Values of anybody's mask -> labels 0..n; nothing labelled is an answer too.
+
+    Args:
+        array: (I, J, K) whole numbers.
+        domain: says which values mean which structure.
+        where: the exam's name, for messages.
+        values: label -> values, in place of the domain's; every other value is then background.
+
+    Raises:
+        InputError: PS-A71 values of no structure, PS-A72 values that are not whole.
+    """
+    found, counts = _counts(array, where)
+    meant = domain.source_values if values is None else values
+    lookup = {source: label for label, sources in meant.items() for source in sources}
+    foreign = [f"{v} ({n} voxels)" for v, n in zip(found, counts, strict=True) if v != 0 and v not in lookup]
+    if foreign and values is None:
         wanted = ", ".join(str(v) for v in sorted(lookup))
         raise InputError(
             "PS-A71",
             f"{where}: labels {', '.join(foreign[:8])} are not of {domain.name} ({wanted}): "
             "correct the mask, or name them in source_value of a domain.yaml",
         )
-    result = _looked_up(array, lookup)
-    if not result.any():
+    return _looked_up(array, lookup)
+
+
+def binary_mask(array: NDArray[Any], where: str) -> NDArray[np.bool_]:
+    """A file that holds one structure: background and one other value.
+
+    Raises:
+        InputError: PS-A71 several values, PS-A72 values that are not whole.
+    """
+    found, _ = _counts(array, where)
+    if len(others := [v for v in found if v != 0]) > 1:
+        shown = ", ".join(map(str, others[:8]))
+        raise InputError("PS-A71", f"{where}: values {shown} in the mask of one structure: give one file a structure")
+    inside: NDArray[np.bool_] = np.rint(array) != 0
+    return inside
+
+
+def refuse_empty(labels: NDArray[np.uint8], where: str) -> None:
+    """An exam to learn from holds a label.
+
+    Raises:
+        InputError: PS-A73.
+    """
+    if not labels.any():
         raise InputError("PS-A73", f"{where}: no voxel is labelled: annotate the exam or leave it out")
-    return result
 
 
 def onto_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, where: str) -> NDArray[np.uint8]:
@@ -52,16 +96,77 @@ def onto_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, where: 
         GeometryError: PS-A69 no order of axes brings the corners together.
     """
     axes, flips = _storage_order(own, wanted)
-    detail = "the axes point elsewhere"
-    if sorted(axes) == [0, 1, 2]:
-        distance = _reordered(own, axes, flips).corner_distance_mm(wanted)
-        if distance <= min(GRID_TOLERANCE_MM, GRID_TOLERANCE_VOXELS * min(wanted.spacing_mm)):
-            if axes == [0, 1, 2] and not any(flips):
-                return array
-            turned = array.transpose(axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)]
-            return np.ascontiguousarray(turned)
-        detail = f"corners {distance:.2f} mm apart" if np.isfinite(distance) else f"{own.shape} against {wanted.shape}"
-    raise GeometryError("PS-A69", f"{where}: labels are not on the image's grid ({detail}): resample them onto it")
+    if sorted(axes) != [0, 1, 2]:
+        raise _elsewhere(where, "the axes point elsewhere")
+    distance = _apart_mm(_reordered(own, axes, flips), wanted)
+    if distance > _tolerance_mm(wanted):
+        far = f"corners {distance:.2f} mm apart" if np.isfinite(distance) else f"{own.shape} against {wanted.shape}"
+        raise _elsewhere(where, far)
+    return _turned(array, axes, flips)
+
+
+def onto_larger_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, where: str) -> NDArray[np.uint8]:
+    """Labels of a part of the image's grid on the whole of it, moved by whole voxels.
+
+    A DICOM SEG may keep the labelled frames alone. Where `own` reaches beyond the image it must be background.
+
+    Args:
+        array: (I, J, K) labels on the grid `own`.
+        own: grid of the label file.
+        wanted: grid of the image.
+        where: the exam's name, for the message.
+
+    Raises:
+        GeometryError: PS-A69 the voxels do not fall on voxels of the image, or labelled ones lie beyond it.
+    """
+    axes, flips = _storage_order(own, wanted)
+    if sorted(axes) != [0, 1, 2]:
+        raise _elsewhere(where, "the axes point elsewhere")
+    part, labels = _reordered(own, axes, flips), _turned(array, axes, flips)
+    start = np.clip(np.rint(wanted.to_index(part.affine[:3, 3])), -FARTHEST, FARTHEST).astype(np.int64)
+    distance = _apart_mm(part, _moved(wanted, start, part.shape))
+    if distance > _tolerance_mm(wanted):
+        raise _elsewhere(where, f"corners {distance:.2f} mm from the voxels of the image")
+    low, high = np.maximum(start, 0), np.minimum(start + part.shape, wanted.shape)
+    result = np.zeros(wanted.shape, np.uint8)
+    shared = labels[_box(low - start, np.maximum(high, low) - start)]
+    if beyond := int(np.count_nonzero(labels)) - int(np.count_nonzero(shared)):
+        raise _elsewhere(where, f"{beyond} labelled voxels lie beyond it")
+    if shared.size:
+        result[_box(low, high)] = shared
+    return result
+
+
+def _elsewhere(where: str, detail: str) -> GeometryError:
+    return GeometryError("PS-A69", f"{where}: labels are not on the image's grid ({detail}): resample them onto it")
+
+
+def _tolerance_mm(wanted: Geometry) -> float:
+    return min(GRID_TOLERANCE_MM, GRID_TOLERANCE_VOXELS * min(wanted.spacing_mm))
+
+
+def _apart_mm(a: Geometry, b: Geometry) -> float:
+    """Largest corner distance; infinite where an affine's numbers are too large to tell."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        distance = a.corner_distance_mm(b)
+    return distance if np.isfinite(distance) else float("inf")
+
+
+def _turned(array: NDArray[np.uint8], axes: list[int], flips: list[bool]) -> NDArray[np.uint8]:
+    if axes == [0, 1, 2] and not any(flips):
+        return array
+    return np.ascontiguousarray(array.transpose(axes)[tuple(slice(None, None, -1 if flip else 1) for flip in flips)])
+
+
+def _moved(grid: Geometry, start: NDArray[np.int64], shape: tuple[int, int, int]) -> Geometry:
+    """The grid continued from another first voxel."""
+    affine = grid.affine.copy()
+    affine[:3, 3] = grid.to_mm(start)
+    return Geometry(shape, affine)
+
+
+def _box(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[slice, ...]:
+    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
 
 def _counts(array: NDArray[Any], where: str) -> tuple[list[int], list[int]]:

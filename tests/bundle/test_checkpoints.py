@@ -30,8 +30,10 @@ EVEN, ODD = "models/checkpoint_even.pt", "models/checkpoint_odd.pt"
 
 @pytest.fixture
 def fold(tiny_run: Path, tmp_path: Path) -> Path:
-    """A copy of the tiny fold, whose even checkpoint is of epoch 4, the odd one of epoch 3."""
-    return copied(tiny_run.parents[2], tmp_path) / "runs/default/main/fold_0"
+    """A copy of the tiny fold, not sealed, whose even checkpoint is of epoch 4, the odd one of epoch 3."""
+    folder = copied(tiny_run.parents[2], tmp_path) / "runs/default/main/fold_0"
+    (folder / "run.json").unlink()  # a finished fold would be left alone
+    return folder
 
 
 def truncated(path: Path) -> None:
@@ -95,7 +97,7 @@ def test_a_killed_training_goes_on_to_the_weights_of_an_unbroken_one(
 ) -> None:
     root = copied(tiny_workspace, tmp_path)
     folder = root / "runs/default/main/fold_0"
-    command = [sys.executable, "-m", "pedseg_train", "0", "-w", str(root), "--device", "cpu"]
+    command = [sys.executable, "-m", "pedseg_train", "0", "-w", str(root), "--device", "cpu", "--no-test"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=one_thread())
     until = time.monotonic() + 300
     while not (folder / ODD).exists() and process.poll() is None and time.monotonic() < until:

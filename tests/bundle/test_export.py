@@ -15,7 +15,7 @@ from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
 from monai.bundle.workflows import ConfigWorkflow
 from tiny import JOINTS, copied
 
-from pedseg.bundle import bundle_template, check_fold, finish_fold, load_recipe, make_fold
+from pedseg.bundle import bundle_template, check_fold, finish_fold, is_finished, load_recipe, make_fold
 from pedseg.bundle.export import bundle_metadata, data_format
 from pedseg.domains import load_domains
 from pedseg.errors import ModelError, TrainingError
@@ -60,6 +60,26 @@ def test_a_finished_fold_is_complete_and_every_file_is_vouched_for(fold: Path) -
     template = bundle_template()
     for source in (p for p in template.rglob("*") if p.is_file() and p.name != "metadata.json"):
         assert (fold / source.relative_to(template)).read_bytes() == source.read_bytes()
+
+
+def test_a_fold_is_finished_when_plan_exams_and_every_file_are_those_of_its_manifest(
+    tiny_run: Path, tmp_path: Path
+) -> None:
+    fold = copied(tiny_run, tmp_path) / "fold_0"
+    plan = load_plan(fold / "configs/plan.json")
+    exams = plan.folds[0]
+    assert is_finished(fold, plan, exams)
+    assert not is_finished(fold, plan, plan.folds[1])
+    longer = plan.schedule.model_copy(update={"epochs": 9})
+    assert not is_finished(fold, plan.model_copy(update={"schedule": longer}), exams)
+    assert not is_finished(tmp_path, plan, exams)
+    log = (fold / "log.csv").read_text("utf-8")
+    (fold / "log.csv").write_text(log + " ", "utf-8")
+    assert not is_finished(fold, plan, exams)
+    (fold / "log.csv").write_text(log, "utf-8")
+    assert is_finished(fold, plan, exams)
+    (fold / "models/model.pt").unlink()
+    assert not is_finished(fold, plan, exams)
 
 
 @pytest.mark.filterwarnings("ignore:No hash value provided")

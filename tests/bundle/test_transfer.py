@@ -11,8 +11,9 @@ from tiny import make_workspace, train
 from pedseg.bundle import make_fold, place_source
 from pedseg.bundle.generations import Generations
 from pedseg.errors import ModelError
-from pedseg.inference.checkpoint import SOURCE, load_network
+from pedseg.inference.checkpoint import load_network
 from pedseg.plan import load_plan
+from pedseg.storage.runs import SOURCE
 
 SMALL = {"channels": (4, 4, 4, 4, 4)}
 

@@ -175,6 +175,15 @@ def test_refused_files(change, code, says, tmp_path):
     assert refusal.value.code == code
 
 
+def test_a_number_of_the_wrong_length_is_refused(tmp_path):
+    """Temporal Position Index said to be a float of eight bytes: four are there."""
+    write_one(tmp_path)
+    data = (tmp_path / "file").read_bytes()
+    (tmp_path / "file").write_bytes(data.replace(b"\x20\x00\x28\x91UL\x04\x00", b"\x20\x00\x28\x91FD\x04\x00"))
+    with pytest.raises(PedsegError, match=r"PS-A121: .*its frames cannot be told apart"):
+        read_volume(tmp_path)
+
+
 def test_temporal_frames_are_listed_and_chosen(tmp_path):
     """Row 58: two time points in one file, the second 500 grey values above by its own intercept."""
     frames = [(k, frame_groups(k, temporal=t, offset=500 * (t - 1))) for t in (1, 2) for k in order()]

@@ -14,8 +14,10 @@ from tiny import SLICES, copied, make_exam, reseal
 from pedseg.data.augment import Mirror
 from pedseg.domains import Domain, load_domains
 from pedseg.errors import InputError, ModelError
+from pedseg.evaluation.agreement import mean_pairwise_dice
 from pedseg.evaluation.overlap import dice
 from pedseg.inference import Model, load_model, predict_volume
+from pedseg.inference.agreement import Votes
 from pedseg.inference.checkpoint import load_network
 from pedseg.inference.predict import BATCH, Stopwatch, mirror_of, predict_windows
 from pedseg.networks import SelectedNetwork
@@ -76,8 +78,10 @@ def test_the_order_of_storage_does_not_matter(model: Model) -> None:
     np.testing.assert_array_equal(other.array[:, ::-1].transpose(1, 2, 0), plain.array)
 
 
-def test_folds_are_averaged_as_by_hand(tiny_run: Path, tmp_path: Path) -> None:
-    run = copied(tiny_run, tmp_path)
+@pytest.fixture(scope="module")
+def two_folds(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The trained fold and another whose weights are shaken."""
+    run = copied(tiny_run, tmp_path_factory.mktemp("two"))
     shutil.copytree(run / "fold_0", run / "fold_1")
     path = run / "fold_1/models/model.pt"
     state = torch.load(path, weights_only=True)
@@ -86,7 +90,11 @@ def test_folds_are_averaged_as_by_hand(tiny_run: Path, tmp_path: Path) -> None:
         value.add_(0.15 * value.std() * torch.randn(value.shape, generator=draw))
     torch.save(state, path)
     reseal(run / "fold_1")
-    model = changed(load_model(run), prediction={"mirror": False})
+    return load_model(run)
+
+
+def test_folds_are_averaged_as_by_hand(two_folds: Model) -> None:
+    model = changed(two_folds, prediction={"mirror": False})
     image, _ = make_exam(DOMAINS["knee"], 903)
     both = predict_volume(image, model, domain="knee").labels.array
 
@@ -104,6 +112,31 @@ def test_folds_are_averaged_as_by_hand(tiny_run: Path, tmp_path: Path) -> None:
     assert (both != by_hand).mean() < 1e-4
     ones = [predict_volume(image, Model(model.plan, (f,)), domain="knee").labels.array for f in model.folds]
     assert all((both != one).mean() > 1e-3 for one in ones)
+
+
+def test_folds_tell_how_far_they_agree_and_are_averaged_as_if_nobody_asked(two_folds: Model) -> None:
+    model = changed(two_folds, prediction={"mirror": True})
+    image, _ = make_exam(DOMAINS["ankle"], 904)
+    prepared = prepare(image, model.plan.domain_plan("ankle"))
+    networks, cpu = model.networks("ankle", torch.device("cpu")), torch.device("cpu")
+    mirror, windows = mirror_of(prepared, model.plan, "ankle"), list(prepared.windows())
+    assert mirror is not None
+    votes = Votes(2, 4)
+    asked, plain, *alone = (
+        np.stack(list(predict_windows(n, windows, model.plan, cpu, mirror=mirror, votes=v)))
+        for n, v in ((networks, votes), (networks, None), (networks[:1], None), (networks[1:], None))
+    )
+    np.testing.assert_array_equal(asked, plain)
+    by_hand = mean_pairwise_dice([p.argmax(2) for p in alone], DOMAINS["ankle"])  # ties of float16 aside
+    prediction = predict_volume(image, model, domain="ankle")
+    assert prediction.agreement == votes.agreement(DOMAINS["ankle"])
+    assert prediction.agreement == pytest.approx(by_hand, abs=2e-3)
+    assert all(0 < value < 1 for value in by_hand.values())
+
+
+def test_one_fold_agrees_with_nobody(model: Model) -> None:
+    image, _ = make_exam(DOMAINS["shoulder"], 905)
+    assert predict_volume(image, model, domain="shoulder").agreement is None
 
 
 def test_bfloat16_gives_the_bones_of_float32(model: Model) -> None:

@@ -51,3 +51,11 @@ def test_the_record_tells_model_versions_grid_warnings_and_times_and_is_plain(ti
     np.testing.assert_allclose(record["grid"]["spacing_mm"], [0.5, 0.3, 2.0])
     assert record["source"] == {"vendor": "Philips", "field_strength_t": 3.0}
     assert "not a medical device" in record["intended_use"]
+
+
+def test_the_record_tells_how_far_folds_agree(tiny_run: Path) -> None:
+    model = load_model(tiny_run)
+    alone = Prediction(labels(), ANKLE, (), {})
+    assert prediction_record(alone, model)["agreement"] is None
+    several = Prediction(labels(), ANKLE, (), {}, agreement={"calcaneus": 0.98765432, "tibia_distal": 1.0})
+    assert prediction_record(several, model)["agreement"] == {"calcaneus": 0.9877, "tibia_distal": 1.0}

@@ -4,9 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from segs import write_seg
+from tiny import make_exam, write_dicom
 
+from pedseg.dicom import read_volume
 from pedseg.domains import load_domains
 from pedseg.storage.cases import find_cases
+from pedseg.storage.labels import onto_grid
+from pedseg.volumes import Volume
+from pedseg.volumes.nifti import write_nifti
 from pedseg_plan.measure import Measured, histogram, intensity, label_gaps, measure, structure_facts, without
 
 (ANKLE,) = load_domains(["ankle"])
@@ -127,3 +133,33 @@ def test_a_missing_label_file_and_a_damaged_image(tmp_path: Path, write_case):
     packed = (folder / "image.nii.gz").read_bytes()
     (folder / "image.nii.gz").write_bytes(packed[: len(packed) // 2])
     assert [fault.code for fault in measured(tmp_path).faults] == ["PS-A80", "PS-A73"]
+
+
+def test_labels_as_dicom_seg_measure_as_the_same_labels_in_a_nifti_file(tmp_path: Path):
+    image, labels = make_exam(ANKLE, 5)
+    for name in ("a", "b"):
+        write_dicom(image, tmp_path / name / "ankle" / "dicom")
+    write_nifti(labels, tmp_path / "a" / "ankle" / "labels.nii.gz")
+    series = read_volume(tmp_path / "b" / "ankle" / "dicom")
+    stored = onto_grid(labels.array, labels.geometry, series.geometry, "b")
+    write_seg(tmp_path / "b" / "ankle" / "labels.dcm", tmp_path / "b" / "ankle" / "dicom", stored)
+    a, b = (measured(tmp_path / name).facts for name in ("a", "b"))
+    assert a is not None
+    assert b is not None
+    assert b.model_dump(exclude={"source"}) == a.model_dump(exclude={"source"})
+
+
+def test_a_dicom_seg_without_a_bone_or_of_another_series(tmp_path: Path):
+    image, labels = make_exam(ANKLE, 5)
+    write_dicom(image, tmp_path / "a" / "dicom")
+    two = np.where(labels.array == 3, np.uint8(0), labels.array)
+    write_seg(tmp_path / "a" / "labels.dcm", tmp_path / "a" / "dicom", two, names=("Calcaneus", "Talus"))
+    facts = measured(tmp_path).facts
+    assert facts is not None
+    assert facts.missing == ("tibia_distal",)
+    assert [code for code, _ in facts.warnings] == ["PS-W127"]
+    moved = image.affine.copy()
+    moved[:3, 3] += 0.7
+    write_dicom(Volume(image.array, moved), tmp_path / "elsewhere")
+    write_seg(tmp_path / "a" / "labels.dcm", tmp_path / "elsewhere", labels.array)
+    assert [fault.code for fault in measured(tmp_path).faults] == ["PS-A69"]

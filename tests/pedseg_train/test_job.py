@@ -57,14 +57,29 @@ def test_a_resumed_fold_equals_an_unbroken_one(tiny_workspace: Path, tmp_path: P
     )
 
 
-def test_a_finished_fold_is_not_trained_again(tiny_run: Path, tmp_path: Path) -> None:
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file's time and bytes."""
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {p.relative_to(folder).as_posix(): (p.stat().st_mtime_ns, p.read_bytes()) for p in files}
+
+
+def test_a_finished_fold_is_left_alone(tiny_run: Path, tmp_path: Path) -> None:
     root = copied(tiny_run.parents[2], tmp_path)
     folder = root / "runs/default/main/fold_0"
-    before = {p.name: p.read_bytes() for p in (folder / "models").iterdir()}
-    manifest = (folder / "run.json").read_text("utf-8")
+    before = contents(folder)
     train(root)
-    assert {p.name: p.read_bytes() for p in (folder / "models").iterdir()} == before
-    assert (folder / "run.json").read_text("utf-8") == manifest
+    assert contents(folder) == before
+
+
+def test_a_fold_that_lost_a_file_is_finished_again_without_training(tiny_run: Path, tmp_path: Path) -> None:
+    root = copied(tiny_run.parents[2], tmp_path)
+    folder = root / "runs/default/main/fold_0"
+    before = contents(folder)
+    (folder / "configs/metadata.json").unlink()
+    train(root)
+    after = contents(folder)
+    for name in ("run.json", "configs/metadata.json", "models/model.pt", "log.csv"):
+        assert after[name][1] == before[name][1]
 
 
 @pytest.mark.parametrize(

@@ -7,17 +7,21 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from segs import write_seg
+from tiny import write_dicom
 
 from pedseg.domains import Domain, load_domains
-from pedseg.errors import InputError, UsageError
+from pedseg.errors import GeometryError, InputError, UsageError
 from pedseg.plan import DomainPlan
 from pedseg.storage.cases import (
     exam_folder,
     find_cases,
     nnunet_domain,
+    planned_case,
     read_case,
     source_digest,
 )
+from pedseg.volumes import Volume
 from pedseg.workspace import Workspace
 
 OBLIQUE = np.array([[0.48, 0.05, 0.1, -30.0], [-0.06, 0.59, 0.02, 12.0], [-0.05, 0.02, 1.19, 7.0], [0, 0, 0, 1]])
@@ -151,3 +155,55 @@ def test_exam_folder_of_a_plan(tmp_path: Path, knee: Domain):
     assert exam_folder(space, plan) == tmp_path / "raw" / "knee"
     assert exam_folder(space, plan.model_copy(update={"source": "sets/one"})) == tmp_path / "sets" / "one"
     assert exam_folder(space, plan.model_copy(update={"source": "/data/one"})) == Path("/data/one")
+
+
+def dicom_case(folder: Path, labels: np.ndarray, **options: object) -> np.ndarray:
+    """An exam as a DICOM series with its labels as a DICOM SEG of the labelled frames."""
+    image = Volume(np.arange(960, dtype=np.int16).reshape(12, 8, 10), np.diag([-1.0, -1.1, 2.0, 1.0]))
+    write_dicom(image, folder / "dicom")
+    write_seg(folder / "labels.dcm", folder / "dicom", labels, **options)
+    return labels
+
+
+def test_labels_may_be_a_dicom_seg(tmp_path: Path):
+    """Matched by name: the segments stand in another order than the structures, and source values do not count."""
+    (ankle,) = load_domains(["ankle"])
+    structures = [s.model_copy(update={"source_value": (70 + i,)}) for i, s in enumerate(ankle.structures)]
+    ankle = ankle.model_copy(update={"structures": tuple(structures)})
+    labels = np.zeros((12, 8, 10), np.uint8)
+    labels[2:5, 3:6, 3:5], labels[7:9, 2:4, 5:7], labels[10, 6, 6] = 1, 2, 3
+    dicom_case(tmp_path / "a", labels, names=("Tibia", "Talus", "Calcaneus"))
+    (case,) = find_cases(tmp_path)
+    image, found = read_case(case, ankle)
+    assert case.labels == tmp_path / "a" / "labels.dcm"
+    assert np.array_equal(found.array, np.array([0, 3, 2, 1], np.uint8)[labels])
+    assert np.array_equal(found.affine, image.affine)
+
+
+def test_a_dicom_seg_without_a_label_or_on_another_grid(tmp_path: Path):
+    (ankle,) = load_domains(["ankle"])
+    dicom_case(tmp_path / "a", np.zeros((12, 8, 10), np.uint8))
+    (case,) = find_cases(tmp_path)
+    with pytest.raises(InputError, match="PS-A73: a: no voxel is labelled"):
+        read_case(case, ankle)
+    labels = np.zeros((12, 8, 10), np.uint8)
+    labels[2:5, 3:6, 3:5] = 1
+    dicom_case(tmp_path / "b", labels, names=("Calcaneus",))
+    save(tmp_path / "c" / "image.nii.gz", numbered())
+    (tmp_path / "b" / "labels.dcm").rename(tmp_path / "c" / "labels.dcm")
+    *_, case = find_cases(tmp_path)
+    with pytest.raises(GeometryError, match="PS-A69: c: "):
+        read_case(case, ankle)
+
+
+def test_a_planned_exam_is_found_by_name_wherever_the_plan_says(tmp_path: Path, knee: Domain):
+    space = Workspace(tmp_path)
+    plan = DomainPlan(domain=knee, plane="axial", spacing_mm=1)
+    save(space.raw("knee") / "a" / "image.nii.gz", numbered())
+    save(tmp_path / "set" / "imagesTr" / "b_0000.nii.gz", numbered())
+    (tmp_path / "set" / "dataset.json").write_text("{}")
+    assert planned_case(space, plan, "a").image == space.raw("knee") / "a" / "image.nii.gz"
+    other = plan.model_copy(update={"source": "set"})
+    assert planned_case(space, other, "b").image == tmp_path / "set" / "imagesTr" / "b_0000.nii.gz"
+    with pytest.raises(InputError, match=r"PS-A135: exam b of the plan is not in .*knee: put it back, or plan again"):
+        planned_case(space, plan, "b")

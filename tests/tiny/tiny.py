@@ -115,11 +115,11 @@ def copied(root: Path, into: Path) -> Path:
     return into / root.name
 
 
-def train(root: Path, fold: str = "0", **options: Any) -> Path:
-    """Train one fold by the job; its folder."""
+def train(root: Path, fold: str = "0", *, test: bool = False, **options: Any) -> Path:
+    """Train one fold by the job; its folder. Its left-out exams are predicted only if asked for."""
     from pedseg_train import TrainOptions, pedseg_train
 
-    (folder,) = pedseg_train([fold], root, options=TrainOptions(device="cpu", **options))
+    (folder,) = pedseg_train([fold], root, options=TrainOptions(device="cpu", test=test, **options))
     return folder
 
 

@@ -5,30 +5,41 @@ from __future__ import annotations
 import multiprocessing
 import os
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from pedseg.errors import InputError, OutputError, PedsegError
-from pedseg.storage.cache import Manifest
-from pedseg_preprocess.exam import Task, preprocess_exam
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+class Task(Protocol):
+    """One exam's work, as plain values that travel to a process."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Names that tell the exam from others, such as those of domain and case."""
+
+
+T = TypeVar("T", bound=Task)
+R = TypeVar("R")
+
+
 @dataclass(frozen=True)
 class Failure:
-    """An exam that has no entry.
+    """An exam whose work came to nothing.
 
     Args:
-        key: names of the domain and the case.
+        key: of the task.
         error: why.
         trace: the traceback, where the cause is not one that pedseg knows.
     """
 
-    key: tuple[str, str]
+    key: tuple[str, ...]
     error: Exception
     trace: str = ""
 
@@ -36,35 +47,37 @@ class Failure:
         return f"{'/'.join(self.key)}: {self.error}" + (f"\n{self.trace}" if self.trace else "")
 
 
-Result = Manifest | Failure
+def run_tasks(work: Callable[[T], R], tasks: Sequence[T], *, jobs: int) -> Iterator[tuple[T, R | Failure]]:
+    """Each exam with its result or its failure, as they come.
 
-
-def run_tasks(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Result]]:
-    """Each exam with its manifest or its failure, as they come.
+    Args:
+        work: a function of a module, so that processes find it.
+        tasks: one an exam.
+        jobs: processes; with one, or one exam, the work is done here.
 
     Raises:
         OutputError: PS-A105, PS-A106: the next exam would meet the same.
     """
     if min(jobs, len(tasks)) <= 1:
         for task in tasks:
-            yield task, _attempt(task)
+            yield task, _attempt(work, task)
         return
     left = {task.key: task for task in tasks}
-    for task, result in _pooled(tasks, jobs):
+    for task, result in _pooled(work, tasks, jobs):
         if result is not None:
             del left[task.key]
             yield task, result
     # A dead process breaks its whole pool: what it left goes one by one, so that the culprit is known.
     for task in left.values():
-        for _, result in _pooled([task], 1):
+        for _, result in _pooled(work, [task], 1):
             yield task, result or Failure(task.key, _killed(task))
 
 
-def _pooled(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Result | None]]:
+def _pooled(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[tuple[T, R | Failure | None]]:
     """Results as they come; None for exams that were under way or waiting when a process died."""
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
-        futures = {pool.submit(_attempt, task): task for task in tasks}
+        futures = {pool.submit(_attempt, work, task): task for task in tasks}
         try:
             for future in as_completed(futures):
                 yield futures[future], _outcome(future)
@@ -72,16 +85,16 @@ def _pooled(tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, Result | N
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _outcome(future: Future[Result]) -> Result | None:
+def _outcome(future: Future[R | Failure]) -> R | Failure | None:
     try:
         return future.result()
     except BrokenProcessPool:
         return None
 
 
-def _attempt(task: Task) -> Result:
+def _attempt(work: Callable[[T], R], task: T) -> R | Failure:
     try:
-        return preprocess_exam(task)
+        return work(task)
     except OutputError:
         raise
     except PedsegError as error:

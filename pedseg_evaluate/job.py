@@ -1,0 +1,111 @@
+"""The evaluate job: find what there is to score, score it, write scores, tables and the report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pedseg.cli import progress_hidden
+from pedseg.errors import ExitCode, Notice, UsageError
+from pedseg.evaluation.thresholds import load_ranking
+from pedseg.workers import Failure, run_tasks
+from pedseg.workspace import Workspace, atomic_folder
+from pedseg_evaluate.exam import Result, score_task
+from pedseg_evaluate.options import EvaluateOptions
+from pedseg_evaluate.outcome import Outcome
+from pedseg_evaluate.output import check_output, write_outcomes
+from pedseg_evaluate.sources import Source, folder_sources
+
+log = logging.getLogger("pedseg.evaluate")
+
+
+def pedseg_evaluate(
+    output: Path | str,
+    workspace: Path | str | None = None,
+    *,
+    predictions: Sequence[Path | str] = (),
+    runs: Sequence[Path | str] = (),
+    options: EvaluateOptions | None = None,
+) -> tuple[Outcome, ...]:
+    """Score folders of masks, or the test predictions of cross-validated runs.
+
+    Args:
+        output: folder; gets `scores.json`, `scores.csv`, `slices.csv`, `tables/` and `report.html`, the first three in
+            a folder a method where there are several.
+        workspace: project folder, where runs and their exams are.
+        predictions: folders of masks, one a method.
+        runs: names of runs in the workspace, or their folders; one of the two is needed.
+        options: else the defaults.
+
+    Returns:
+        What each method scored, and the exams that could not be scored.
+
+    Raises:
+        UsageError: PS-A120 flags that do not fit together, PS-A125 a folder that is missing.
+        InputError: PS-A122 nothing to score; the first failure where no exam of any method can be scored.
+        OutputError: PS-A104, PS-A105, PS-A106 the output cannot be written.
+    """
+    options = options or EvaluateOptions()
+    if bool(predictions) == bool(runs):
+        raise UsageError("PS-A120", "give folders of masks (--predictions) or runs (--run), one of the two")
+    output = Path(output)
+    check_output(output, overwrite=options.overwrite)
+    system = load_ranking(options.ranking)
+    if runs:
+        from pedseg_evaluate.runs import run_sources
+
+        sources = run_sources([Path(run) for run in runs], Workspace.find(workspace), options)
+    else:
+        sources = folder_sources([Path(folder) for folder in predictions], options)
+    for source in sources:
+        _tell_gaps(source)
+    outcomes = _score_all(sources, options.jobs)
+    with atomic_folder(output, overwrite=True) as partial:
+        write_outcomes(partial, outcomes, options, system)
+    log.info("written to %s", output)
+    return outcomes
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
+    """7 where an exam failed or a prediction is missing."""
+    return ExitCode.PARTIAL if any(o.failures or o.source.missing for o in outcomes) else ExitCode.DONE
+
+
+def _score_all(sources: Sequence[Source], jobs: int) -> tuple[Outcome, ...]:
+    """Every method's exams, in the order of the sources, whichever process ends first."""
+    tasks = [task for source in sources for task in source.tasks]
+    results: dict[tuple[str, ...], Result] = {}
+    failures: dict[tuple[str, ...], Failure] = {}
+    with tqdm(total=len(tasks), desc="score", unit="exam", disable=progress_hidden(), delay=1) as bar:
+        for task, result in run_tasks(score_task, tasks, jobs=jobs):
+            bar.update()
+            if isinstance(result, Failure):
+                failures[task.key] = result
+                log.warning("%s", result)
+            else:
+                results[task.key] = result
+    if not results:
+        raise next(iter(failures.values())).error
+    return tuple(_outcome(source, results, failures) for source in sources)
+
+
+def _outcome(
+    source: Source, results: dict[tuple[str, ...], Result], failures: dict[tuple[str, ...], Failure]
+) -> Outcome:
+    done = tuple((task, results[task.key]) for task in source.tasks if task.key in results)
+    return Outcome(source, done, tuple(failures[t.key] for t in source.tasks if t.key in failures))
+
+
+def _tell_gaps(source: Source) -> None:
+    """No exam is left out without a word: a mean over fewer exams is another mean."""
+    if source.missing:
+        log.warning("%s", Notice("PS-W134", f"{source.name}: no prediction of {_some(source.missing)}"))
+    if source.unscored:
+        log.warning("%s", Notice("PS-W135", f"{source.name}: no reference of {_some(source.unscored)}: not scored"))
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{len(names)} exams ({', '.join(names[:5])}{' ...' if len(names) > 5 else ''})"

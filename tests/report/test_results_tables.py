@@ -1,0 +1,91 @@
+"""The papers' tables of means, cell by cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from pedseg.evaluation.comparison import compare_slices
+from pedseg.evaluation.normality import Normality
+from pedseg.evaluation.scores import MEAN, UNION, Method, SliceScore
+from pedseg.evaluation.summary import SliceSummary, Summary, summarise_slices
+from pedseg.report.results_tables import by_structure, normality_table, side_by_side, slice_table, stacked
+from pedseg.report.tables import NOTHING, Cell, Table
+
+DICE = Summary("ankle", UNION, "dice", "ours", 0.938, 0.012, 15, 0, "best")
+ROWS = (
+    DICE,
+    replace(DICE, method="base", mean=0.9, mark="second"),
+    replace(DICE, metric="assd_mm", mean=0.62, std=0.11),
+    replace(DICE, domain="knee", mean=0.954, std=math.nan, n=1, n_without=2),
+)
+
+
+def texts(table: Table) -> list[list[str]]:
+    return [[cell.text for cell in row] for row in table.rows]
+
+
+def test_methods_as_rows_and_domains_beside_each_other() -> None:
+    table = side_by_side(ROWS)
+    assert table.columns == (
+        "Method", "Ankle Dice (%) ↑", "Ankle ASSD (mm) ↓", "Knee Dice (%) ↑", "Knee ASSD (mm) ↓",
+    )  # fmt: skip
+    assert table.rows == (
+        (Cell("ours"), Cell("93.8 ± 1.2", "best"), Cell("0.6 ± 0.1", "best"), Cell("95.4", "best"), Cell(NOTHING)),
+        (Cell("base"), Cell("90.0 ± 1.2", "second"), Cell(NOTHING), Cell(NOTHING), Cell(NOTHING)),
+    )
+    assert "Knee, ours: no answer for up to 2 exams; means are over the others." in table.notes
+    assert "One exam has no standard deviation." in table.notes
+
+
+def test_domains_below_each_other() -> None:
+    table = stacked(ROWS, metrics=("dice", "ravd", "assd_mm"))
+    assert table.columns == ("Domain", "Method", "Exams", "Dice (%) ↑", "ASSD (mm) ↓")
+    assert texts(table) == [
+        ["Ankle", "ours", "15", "93.8 ± 1.2", "0.6 ± 0.1"],
+        ["Ankle", "base", "15", "90.0 ± 1.2", NOTHING],
+        ["Knee", "ours", "1", "95.4", NOTHING],
+    ]
+
+
+def test_another_structure_is_another_table() -> None:
+    assert side_by_side(ROWS, structure=MEAN).rows == ()
+    assert side_by_side([replace(DICE, structure=MEAN)], structure=MEAN).title.endswith("mean over bones")
+
+
+def test_bones_come_first_then_their_mean_then_their_union() -> None:
+    rows = [replace(DICE, structure=s) for s in ("talus", UNION, "tibia", MEAN)]
+    table = by_structure([*rows, replace(DICE, domain="knee")], "ankle")
+    assert [row[0] for row in texts(table)] == ["talus", "tibia", "mean over bones", "union of bones"]
+
+
+def test_2d_scores_with_their_p_values() -> None:
+    """Six slices, all higher for ours: p = 2 / 2^6. Percentiles 16 and 84 of 0.5 .. 1.0 are 0.58 and 0.92."""
+    ours = [SliceScore(f"e{k % 2}", "knee", UNION, k, "dice", 0.5 + 0.1 * k) for k in range(6)]
+    base = [replace(s, value=s.value - 0.01 * (s.slice + 1)) for s in ours]
+    methods = [Method("base", (), tuple(base)), Method("ours", (), tuple(ours))]
+    table = slice_table(summarise_slices(methods), compare_slices(methods, "ours"))
+    assert table.columns == ("Domain", "Method", "Slices", "Dice 2D (%) ↑", "Dice p")
+    assert table.rows[0][3:] == (Cell("71.5 +15.3/-15.3", "second"), Cell("0.031", "p05"))
+    assert table.rows[1] == (
+        Cell("Knee"), Cell("ours"), Cell("6"), Cell("75.0 +17.0/-17.0", "best"), Cell(NOTHING),
+    )  # fmt: skip
+    assert any("Wilcoxon signed-rank test against ours" in note for note in table.notes)
+    assert any("not independent" in note for note in table.notes)
+    assert slice_table(summarise_slices(methods)).columns[3:] == ("Dice 2D (%) ↑",)
+
+
+def test_distances_keep_their_sign_where_a_tail_drags_the_mean() -> None:
+    row = SliceSummary("knee", UNION, "dice", "a", 0.9, 0.1, -0.02, 10, 1)
+    assert slice_table([row]).rows[0][3].text == "90.0 +10.0/+2.0"
+    assert slice_table([replace(row, below=0.0)]).rows[0][3].text == "90.0 +10.0/-0.0"
+    assert slice_table([replace(row, n=0, mean=math.nan)]).rows[0][3].text == NOTHING
+
+
+def test_normality_says_where_there_are_too_few() -> None:
+    table = normality_table([Normality("knee", UNION, "dice", "a", 300, 96.2, 1.3e-21),
+                             Normality("knee", UNION, "dice", "b", 12)])  # fmt: skip
+    assert texts(table) == [
+        ["Knee", "Dice", "a", "300", "96.2", "1.3e-21", "not normal"],
+        ["Knee", "Dice", "b", "12", NOTHING, NOTHING, "too few"],
+    ]
