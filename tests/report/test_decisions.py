@@ -12,7 +12,8 @@ def test_every_decision_has_its_value_and_its_reason() -> None:
     part = DomainPlan(
         domain=knee, plane="sagittal", spacing_mm=0.625, cases={"a": "p", "b": "p"}, why={"plane": "as acquired"}
     )
-    plan = Plan(domains=(part,), objective=ObjectiveSpec(name="ce"), why={"network": "a wish", "training_memory": "3 GiB"})
+    why = {"network": "a wish", "training_memory": "3 GiB"}
+    plan = Plan(domains=(part,), objective=ObjectiveSpec(name="ce"), why=why)
     rows = decisions(plan)
     assert ("knee plane", "sagittal", "as acquired") in rows
     assert ("knee spacing", "0.625 mm", "") in rows

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from example_report import JOINTS, small_view
 
-import pedseg.report.evaluation as evaluation
 from pedseg.domains import load_domains
 from pedseg.plan import DomainPlan, ObjectiveSpec, Plan
+from pedseg.report import evaluation
 from pedseg.report.evaluation import EvaluationReport, ExamView, evaluation_page
 from pedseg.report.page import Details, Page, Picture, Section, TableBlock, Text, write_page
 from pedseg.report.tables import Cell, Table
@@ -91,7 +91,8 @@ def test_sections_without_anything_in_them_are_left_out() -> None:
         "Summary", "Tables", "Box plots", "Exams", "Spider plots", "Representations", "Training", "Plan", "Versions",
     ]  # fmt: skip
     assert len(section(everything, "Training").blocks) == 1
-    assert [s.title for s in section(everything, "Summary").blocks if isinstance(s, Section)] == ["Ankle", "Knee", "Shoulder"]
+    joints = section(everything, "Summary").blocks
+    assert [s.title for s in joints if isinstance(s, Section)] == ["Ankle", "Knee", "Shoulder"]
 
 
 def plan() -> Plan:

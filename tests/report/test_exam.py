@@ -52,7 +52,7 @@ def test_an_exam_tells_its_worst_bone_and_its_doubts() -> None:
     view = small_view("e_001", SHOULDER, scores=scores(humerus=0.9, scapula=0.7) + far, warnings=("PS-W122: far",))
     section = exam_section(replace(view, plausibility={"humerus": {"verdict": "look again"}}))
     assert texts(section)[0] == (
-        "Shoulder. Least agreement with the reference: Scapula, Dice 70.0\u00a0%, surfaces up to 12.34\u00a0mm apart. "
+        "Shoulder. Least agreement with the reference: Scapula, Dice 70.0\u00a0%, surfaces up to 12.3\u00a0mm apart. "
         "To look at again: Humerus."
     )
     assert (section.title, section.hint, section.new_sheet) == ("e_001", "Dice 80.0\u00a0%, look again: 1", True)
@@ -64,9 +64,9 @@ def test_scores_stand_bone_by_metric_with_dashes_where_there_is_no_answer() -> N
     rows = (*scores(humerus=0.9, scapula=math.nan), Score("e", "shoulder", "humerus", "assd_mm", 1.0),
             Score("e", "shoulder", UNION, "dice", 0.5))  # fmt: skip
     table = tables(exam_section(small_view("e", SHOULDER, scores=rows)))["Scores"]
-    assert table.columns == ("bone", "Dice, %", "ASSD, mm")
+    assert table.columns == ("bone", "Dice (%) ↑", "ASSD (mm) ↓")
     assert [[c.text for c in row] for row in table.rows] == [
-        ["Humerus", "90.0", "1.00"], ["Scapula", "\u2013", "\u2013"], ["Union of bones", "50.0", "\u2013"],
+        ["Humerus", "90.0", "1.0"], ["Scapula", "\u2013", "\u2013"], ["Union of bones", "50.0", "\u2013"],
     ]  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def test_an_exam_without_a_reference_shows_volumes_and_no_red() -> None:
     section = exam_section(small_view("e", KNEE, referenced=False))
     assert texts(section)[0] == "Knee."
     assert "reference" not in "".join(texts(section))
-    assert tables(section)["Scores"].columns == ("bone", "volume, ml")
+    assert tables(section)["Scores"].columns == ("bone", "Volume (ml)")
     (viewer,) = (block for block in section.blocks if isinstance(block, Viewer))
     assert all(frame.reference is None for panel in viewer.panels for frame in panel.frames)
     assert exam_section(small_view("e", KNEE, referenced=False, scores=())).blocks

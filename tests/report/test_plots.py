@@ -13,9 +13,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.image import imread
 
-import pedseg.report.plots as plots
 from pedseg.domains import load_domains
 from pedseg.evaluation.scores import UNION, Method, Score
+from pedseg.report import plots
 from pedseg.report.plots import attention_plot, box_plot, scatter_plot, short, spider_plot, training_plot
 
 (SHOULDER,) = load_domains(["shoulder"])
@@ -43,8 +43,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
         monkeypatch.setattr(Axes, kind, outer)
 
     listen("scatter", lambda x, y, **kw: (np.round(x, 6).tolist(), np.round(y, 6).tolist(), kw["marker"], kw["color"]))
-    listen("boxplot", lambda values, **kw: np.round(values[0], 6).tolist())
-    listen("hlines", lambda y, *_, **kw: round(float(y), 6))
+    listen("boxplot", lambda values, **_: np.round(values[0], 6).tolist())
+    listen("hlines", lambda y, *_, **__: round(float(y), 6))
     return told
 
 

@@ -47,19 +47,19 @@ def rows(section: Section) -> list[list[list[str]]]:
 def test_a_sentence_tells_means_over_exams_of_the_mean_over_bones() -> None:
     """Dice of e0 (0.9 + 0.7) / 2, of e1 0.8 alone: 80 ± 0. ASSD 1.5 and 2.5, MSSD 15 and 25: sample std 1 / sqrt(2)."""
     assert sentence(joint_summary(SHOULDER, [FULL], [])) == (
-        "2 exams. Bones and references overlap with a Dice of 80.0 ± 0.0 %; their surfaces are 2.00 ± 0.71 mm apart on "
-        "average (ASSD) and 20.00 ± 7.07 mm at most (MSSD). Least agreement: e0, Dice 80.0 %."
+        "2 exams. Bones and references overlap with a Dice of 80.0 ± 0.0 %; their surfaces are 2.0 ± 0.7 mm apart on "
+        "average (ASSD) and 20.0 ± 7.1 mm at most (MSSD). Least agreement: e0, Dice 80.0 %."
     )
 
 
 def test_a_table_tells_each_bone_their_mean_their_union_and_the_worst_exam() -> None:
     (table,) = rows(joint_summary(SHOULDER, [FULL], []))
     assert table == [
-        ["bone", "exams", "Dice, %", "ASSD, mm", "MSSD, mm", "worst exam, Dice"],
-        ["Humerus", "2", "85.0 ± 7.1", "1.50 ± 0.71", "15.00 ± 7.07", "e1, 80.0"],
-        ["Scapula", "1", "70.0", "2.50 ± 0.71", "25.00 ± 7.07", "e0, 70.0"],
-        ["Mean of bones", "2", "80.0 ± 0.0", "2.00 ± 0.71", "20.00 ± 7.07", "e0, 80.0"],
-        ["Union of bones", "2", "55.0 ± 7.1", "1.00 ± 0.00", "9.00 ± 0.00", "e1, 50.0"],
+        ["bone", "exams", "Dice (%) ↑", "ASSD (mm) ↓", "MSSD (mm) ↓", "worst exam, Dice"],
+        ["Humerus", "2", "85.0 ± 7.1", "1.5 ± 0.7", "15.0 ± 7.1", "e1, 80.0"],
+        ["Scapula", "1", "70.0", "2.5 ± 0.7", "25.0 ± 7.1", "e0, 70.0"],
+        ["Mean of bones", "2", "80.0 ± 0.0", "2.0 ± 0.7", "20.0 ± 7.1", "e0, 80.0"],
+        ["Union of bones", "2", "55.0 ± 7.1", "1.0 ± 0.0", "9.0 ± 0.0", "e1, 50.0"],
     ]
 
 
@@ -67,7 +67,7 @@ def test_several_methods_are_set_side_by_side() -> None:
     other = method("shared", {"dice": {"humerus": [0.5], "scapula": [0.3]}})
     table = rows(joint_summary(SHOULDER, [FULL, other], []))[1]
     assert table[1:] == [
-        ["dsl", "2", "80.0 ± 0.0", "2.00 ± 0.71", "20.00 ± 7.07"],
+        ["dsl", "2", "80.0 ± 0.0", "2.0 ± 0.7", "20.0 ± 7.1"],
         ["shared", "1", "40.0", "\u2013", "\u2013"],
     ]
 
@@ -87,7 +87,7 @@ def test_without_references_volumes_and_doubts_are_told() -> None:
     section = joint_summary(SHOULDER, [volumes], doubts)
     assert sentence(section) == "2 exams without a reference. To look at again: e0. 1 exam with warnings."
     assert rows(section)[0] == [
-        ["bone", "exams", "volume, ml"], ["Humerus", "2", "15.0 ± 7.1"], ["Union of bones", "2", "16.5 ± 7.8"],
+        ["bone", "exams", "Volume (ml)"], ["Humerus", "2", "15.0 ± 7.1"], ["Union of bones", "2", "16.5 ± 7.8"],
     ]  # fmt: skip
 
 
