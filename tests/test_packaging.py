@@ -57,10 +57,11 @@ def contents(archive: Path) -> dict[str, bytes]:
 
 
 def expected_files(root: Path) -> set[str]:
-    """Every module of the packages, the YAML beside them, and the bundles under `pedseg/bundles`."""
+    """Every module of the packages, the YAML and templates beside them, and the bundles under `pedseg/bundles`."""
     packages = [path for path in root.glob("pedseg*") if (path / "__init__.py").is_file()]
     modules = {path for folder in packages for path in folder.rglob("*.py")}
     data = {path for folder in packages for path in folder.rglob("*.yaml")}
+    data |= {path for folder in packages for path in folder.glob("**/templates/*")}
     bundles = {path for path in (root / "bundles").rglob("*") if path.is_file()}
     inside = {path.relative_to(root).as_posix() for path in modules | data}
     return inside | {f"pedseg/{path.relative_to(root).as_posix()}" for path in bundles}

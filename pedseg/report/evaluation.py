@@ -68,7 +68,7 @@ def evaluation_page(report: EvaluationReport) -> Page:
         Section("Summary", tuple(joint_summary(domain, methods, shown.doubts) for domain in report.domains)),
         Section("Tables", tuple(TableBlock(table) for table in report.tables)),
         Section("Box plots", tuple(_box_plots(report.domains, methods))),
-        Section("Exams", _exams(shown), listed=True),
+        Section("Exams", _exams(shown.sections), new_sheet=True, listed=True),
         Section("Spider plots", tuple(_spider_plots(report))),
         Section("Representations", report.representations),
         Section("Training", tuple(_curves(report.curves))),
@@ -92,7 +92,8 @@ def _show(exams: Iterable[ExamView], sliders: int) -> _Shown:
     kept: list[tuple[Badness, int, Details]] = []
     scores: list[Score] = []
     doubts: list[Doubt] = []
-    for n, view in enumerate(exams):
+    for view in exams:
+        n = len(drawn)
         drawn.append((view.badness, -n, exam_section(view)))
         scores += view.scores
         doubts.append(doubt_of(view))
@@ -101,6 +102,7 @@ def _show(exams: Iterable[ExamView], sliders: int) -> _Shown:
             heapq.heappush(kept, (view.badness, -n, exam_slider(view)))
         elif kept and kept[0][0] < view.badness:
             heapq.heapreplace(kept, (view.badness, -n, exam_slider(view)))
+        del view  # before the next one is read
     sliding = {n: details for _, n, details in kept}
     sections = (replace(s, blocks=(*s.blocks, sliding[n])) if n in sliding else s for _, n, s in _worst_first(drawn))
     return _Shown(tuple(sections), tuple(scores), tuple(doubts))
@@ -110,11 +112,11 @@ def _worst_first(drawn: list[tuple[Badness, int, Section]]) -> list[tuple[Badnes
     return sorted(drawn, key=lambda row: row[:2], reverse=True)
 
 
-def _exams(shown: _Shown) -> tuple[Block, ...]:
-    if not shown.sections:
+def _exams(sections: Sequence[Section]) -> tuple[Block, ...]:
+    if not sections:
         return ()
     order = "Worst first: by the mean Dice of an exam's bones, then by bones to look at again, then by warnings."
-    return Text(order, "note"), *shown.sections
+    return Text(order, "note"), replace(sections[0], new_sheet=False), *sections[1:]
 
 
 def _box_plots(domains: Sequence[Domain], methods: Sequence[Method]) -> Iterator[Picture]:

@@ -11,8 +11,9 @@ from pedseg.domains import Domain
 from pedseg.evaluation.scores import UNION, Score
 from pedseg.report.overlay import Drawing, slider_viewer, still_viewer
 from pedseg.report.page import Block, Bullets, Details, Section, TableBlock, Text
-from pedseg.report.tables import Cell, Table
-from pedseg.report.words import NO_ANSWER, metric_title, value_text
+from pedseg.report.tables import NOTHING, Cell, Table
+from pedseg.report.values import metric_title, shown
+from pedseg.report.words import mean_of, with_unit
 from pedseg.volumes import Volume
 
 LOOK_AGAIN = "look again"
@@ -91,12 +92,6 @@ def bone_scores(scores: Iterable[Score], metric: str) -> tuple[Score, ...]:
     return tuple(s for s in found if s.structure != UNION) or found
 
 
-def mean_of(values: Iterable[float]) -> float:
-    """Of the values with an answer; NaN where there is none."""
-    known = [v for v in values if not math.isnan(v)]
-    return math.fsum(known) / len(known) if known else math.nan
-
-
 def bone_title(domain: Domain, structure: str) -> str:
     """Such as `Femur (distal)`."""
     titles = {s.name: s.title or s.name for s in domain.structures}
@@ -113,10 +108,10 @@ def _sentence(view: ExamView) -> str:
     if known:
         least = min(known, key=lambda s: s.value)
         far = {s.structure: s.value for s in view.scores if s.metric == "mssd_mm"}.get(least.structure, math.nan)
-        apart = "" if math.isnan(far) else f", surfaces up to {value_text('mssd_mm', far, unit=True)} apart"
+        apart = "" if math.isnan(far) else f", surfaces up to {with_unit(far, 'mssd_mm')} apart"
         told.append(
             f"Least agreement with the reference: {bone_title(view.domain, least.structure)}, "
-            f"Dice {value_text('dice', least.value, unit=True)}{apart}."
+            f"Dice {with_unit(least.value, 'dice')}{apart}."
         )
     if view.look_again:
         told.append(f"To look at again: {', '.join(bone_title(view.domain, b) for b in view.look_again)}.")
@@ -124,7 +119,7 @@ def _sentence(view: ExamView) -> str:
 
 
 def _hint(view: ExamView) -> str:
-    told = [] if math.isnan(view.dice) else [f"Dice {value_text('dice', view.dice, unit=True)}"]
+    told = [] if math.isnan(view.dice) else [f"Dice {with_unit(view.dice, 'dice')}"]
     told += [f"look again: {len(view.look_again)}"] if view.look_again else []
     told += [f"warnings: {len(view.warnings)}"] if view.warnings and not told else []
     return ", ".join(told)
@@ -137,7 +132,7 @@ def _score_table(view: ExamView) -> Table:
     rows = tuple(
         (
             Cell(bone_title(view.domain, structure)),
-            *(Cell(value_text(m, values.get((structure, m), math.nan))) for m in metrics),
+            *(Cell(shown(values.get((structure, m), math.nan), m)) for m in metrics),
         )
         for structure in structures
     )
@@ -148,7 +143,7 @@ def _plausibility_table(view: ExamView) -> Table:
     rows = tuple(
         (
             Cell(bone_title(view.domain, bone)),
-            Cell(str(said.get("verdict", NO_ANSWER))),
+            Cell(str(said.get("verdict", NOTHING))),
             *(Cell(_against(said.get(value), said.get(limit))) for value, limit in _MEASURES.values()),
         )
         for bone, said in (view.plausibility or {}).items()
@@ -160,5 +155,5 @@ def _plausibility_table(view: ExamView) -> Table:
 def _against(value: object, limit: object) -> str:
     """A measure and the limit it is held against."""
     if not isinstance(value, int | float) or math.isnan(value):
-        return NO_ANSWER
+        return NOTHING
     return f"{value:.3g}" + (f" ({limit:.3g})" if isinstance(limit, int | float) else "")

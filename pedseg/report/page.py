@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pedseg.cli import DISCLAIMER
-from pedseg.report.tables import Table
+from pedseg.report.tables import STARS, Table, band_of, is_value
 from pedseg.workspace import atomic_write
 
 if TYPE_CHECKING:
@@ -19,15 +18,6 @@ if TYPE_CHECKING:
 
 _MEDIA = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"<?xml": "image/svg+xml"}
 """First bytes of a picture -> what it is."""
-_MARKS = {
-    "best": "bold: best",
-    "second": "underlined: second best",
-    "p05": "* p < 0.05",
-    "p01": "** p < 0.01",
-    "changed": "\u2195 changed",
-}
-"""What a marked cell means, said below its table."""
-_FIGURE = re.compile(r"[<>\u2264\u2265\u2248~+\u2212-]?\s?\d[\d.,]*(e[+-]?\d+)?\s?([%\u00b1(\[/].*)?|[\u2013-]?")
 
 
 @dataclass(frozen=True)
@@ -252,8 +242,9 @@ def _environment() -> Environment:
         "kind": lambda block: type(block).__name__,
         "frames": _frames,
         "figures": _figures,
-        "legend": _legend,
+        "band": band_of,
     }
+    environment.globals["stars"] = STARS
     environment.tests["section"] = lambda block: isinstance(block, Section)
     return environment
 
@@ -274,11 +265,4 @@ def _frames(panel: Panel) -> str:
 
 def _figures(table: Table) -> list[bool]:
     """For each column, whether it holds figures only: those stand to the right."""
-    columns = range(len(table.columns))
-    return [i > 0 and all(_FIGURE.fullmatch(row[i].text) for row in table.rows if i < len(row)) for i in columns]
-
-
-def _legend(table: Table) -> tuple[str, ...]:
-    """What the marks in a table mean, then its own notes."""
-    used = {cell.mark for row in table.rows for cell in row}
-    return (*(text for mark, text in _MARKS.items() if mark in used), *table.notes)
+    return [i > 0 and all(is_value(row[i].text) for row in table.rows) for i in range(len(table.columns))]

@@ -14,7 +14,8 @@ from pedseg.domains import Domain
 from pedseg.evaluation.scores import UNION, Method, unit_of
 from pedseg.report.canvas import new_figure, plain_style, png_of, svg_of
 from pedseg.report.figures import training_figure
-from pedseg.report.words import metric_name, metric_title, shown
+from pedseg.report.values import metric_title, short_title
+from pedseg.report.words import scaled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -169,7 +170,7 @@ def _box(axes: Axes, values: NDArray[np.float64], place: tuple[float, float], lo
 def _values(method: Method, domain: str, structure: str, metric: str) -> Iterator[float]:
     for score in method.scores:
         if (score.domain, score.structure, score.metric) == (domain, structure, metric) and math.isfinite(score.value):
-            yield shown(metric, score.value)
+            yield scaled(score.value, metric)
 
 
 def _radar(axes: Any, scores: Mapping[str, Mapping[str, float]], methods: Sequence[str]) -> None:
@@ -186,7 +187,7 @@ def _radar(axes: Any, scores: Mapping[str, Mapping[str, float]], methods: Sequen
             axes.fill(angles, values, color=_of(OKABE_ITO, i), alpha=0.2)
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)
-    axes.set_xticks(angles, [metric_name(m) for m in metrics], fontsize=8)
+    axes.set_xticks(angles, [short_title(m) for m in metrics], fontsize=8)
     for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
         side = round(float(np.sin(angle)), 6)
         label.set_horizontalalignment("left" if side > 0 else "right" if side < 0 else "center")

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from pedseg.domains import Domain
 from pedseg.evaluation.scores import MEAN, UNION, Method
-from pedseg.report.exam import ExamView, bone_title, mean_of
+from pedseg.report.exam import ExamView, bone_title
 from pedseg.report.page import Block, Section, TableBlock, Text
-from pedseg.report.tables import Cell, Table
-from pedseg.report.words import NO_ANSWER, mean_text, metric_title, value_text
+from pedseg.report.tables import NOTHING, Cell, Table
+from pedseg.report.values import metric_title, shown
+from pedseg.report.words import mean_of, mean_text, unbroken, with_unit
 
 METRICS = ("dice", "assd_mm", "mssd_mm")
 _VOLUME = "volume_ml"
@@ -92,13 +93,13 @@ def _agreement(joint: _Joint | None, pictured: int) -> str:
     count = f"{n} exam{'' if n == 1 else 's'}"
     if joint is None or not joint.compared:
         return f"{count} without a reference."
-    dice, assd, mssd = (mean_text(m, joint.of(MEAN, m).values()) for m in METRICS)
+    dice, assd, mssd = (mean_text(joint.of(MEAN, m).values(), m) for m in METRICS)
     told = f"{count}. Bones and references overlap with a Dice of {dice} %"
-    if assd != NO_ANSWER:
+    if assd != NOTHING:
         told += f"; their surfaces are {assd} mm apart on average (ASSD) and {mssd} mm at most (MSSD)"
     worst = joint.worst(MEAN)
-    told = told.replace(" ± ", "\u00a0±\u00a0").replace(" mm", "\u00a0mm").replace(" %", "\u00a0%")
-    return f"{told}." + (f" Least agreement: {worst[0]}, Dice {value_text('dice', worst[1], unit=True)}." if worst else "")
+    least = f" Least agreement: {worst[0]}, Dice {with_unit(worst[1], 'dice')}." if worst else ""
+    return unbroken(f"{told}.") + least
 
 
 def _doubts(doubts: Sequence[Doubt]) -> str:
@@ -122,9 +123,9 @@ def _bone_table(joint: _Joint) -> Table:
     for structure in structures:
         values = [joint.of(structure, metric) for metric in metrics]
         known = sum(not math.isnan(v) for v in values[0].values())
-        row = [_title(joint.domain, structure), str(known), *map(mean_text, metrics, (v.values() for v in values))]
+        row = [_title(joint.domain, structure), str(known), *map(mean_text, (v.values() for v in values), metrics)]
         worst = joint.worst(structure)
-        row += [f"{worst[0]}, {value_text('dice', worst[1])}" if worst else NO_ANSWER] if joint.compared else []
+        row += [f"{worst[0]}, {shown(worst[1], 'dice')}" if worst else NOTHING] if joint.compared else []
         rows.append(tuple(map(Cell, row)))
     columns = ("bone", "exams", *map(metric_title, metrics), *(("worst exam, Dice",) if joint.compared else ()))
     return Table(f"{joint.name}: mean ± standard deviation over exams", columns, tuple(rows))
@@ -135,7 +136,7 @@ def _method_table(joints: Sequence[_Joint]) -> Table:
         (
             Cell(joint.name),
             Cell(str(len(joint.exams))),
-            *(Cell(mean_text(metric, joint.of(MEAN, metric).values())) for metric in METRICS),
+            *(Cell(mean_text(joint.of(MEAN, metric).values(), metric)) for metric in METRICS),
         )
         for joint in joints
     )

@@ -62,7 +62,7 @@ def to_markdown(table: Table) -> str:
     shown = [[_markdown_cell(cell) for cell in row] for row in table.rows]
     head = [_markdown(name) for name in table.columns]
     widths = [max(len(text) for text in (column, "---", *below)) for column, *below in zip(head, *shown, strict=True)]
-    right = [bool(table.rows) and all(_is_value(row[i].text) for row in table.rows) for i in range(len(head))]
+    right = [bool(table.rows) and all(is_value(row[i].text) for row in table.rows) for i in range(len(head))]
     rule = ["-" * (width - end) + ":" * end for width, end in zip(widths, right, strict=True)]
     lines = [_line(row, widths, right) for row in (head, *shown)]
     notes = [f"- {_markdown(note)}" for note in table.notes]
@@ -81,7 +81,7 @@ def to_csv(table: Table) -> str:
 
 def to_latex(table: Table) -> str:
     """A `table` with a plain `tabular`, which needs no package; names in other than Latin letters need xelatex."""
-    left = [not table.rows or not all(_is_value(row[i].text) for row in table.rows) for i in range(len(table.columns))]
+    left = [not table.rows or not all(is_value(row[i].text) for row in table.rows) for i in range(len(table.columns))]
     rows = [" & ".join(_latex_cell(cell) for cell in row) + r" \\" for row in table.rows]
     notes = [rf"\par\smallskip\footnotesize {_latex(note)}" for note in table.notes]
     lines = [
@@ -99,6 +99,17 @@ def to_latex(table: Table) -> str:
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def is_value(text: str) -> bool:
+    """Whether a column of such cells stands right: numbers, intervals, p-values, or nothing."""
+    return text in {NOTHING, ""} or bool(re.match(r"^(?:[<>] )?[+-]?\d[\d.,]*(?:e[+-]?\d+)?(?:$|[ (])", text))
+
+
+def band_of(text: str) -> tuple[str, str, str] | None:
+    """The mean and the distances to the ends of its interval, of a cell such as `86.2 +10.8/-6.0`."""
+    found = _BAND.match(text)
+    return (found[1], found[2], found[3]) if found else None
 
 
 def _line(cells: list[str], widths: list[int], right: list[bool]) -> str:
@@ -133,8 +144,8 @@ def _latex_cell(cell: Cell) -> str:
 def _latex(text: str) -> str:
     """Special characters escaped; an interval as indices, `1.2e-4` as a power of ten."""
     text = _one_line(text)
-    if band := _BAND.match(text):
-        return f"{band[1]}$^{{{band[2]}}}_{{{band[3]}}}$"
+    if band := band_of(text):
+        return f"{band[0]}$^{{{band[1]}}}_{{{band[2]}}}$"
     if power := _POWER_OF_TEN.match(text):
         factor = rf"{power[2]}$\times$" if power[2] != "1" else ""
         return f"{_escaped(power[1])}{factor}10$^{{{power[3].replace('+', '')}{power[4]}}}$"
@@ -161,8 +172,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_value(text: str) -> bool:
-    """Whether a column of such cells stands right: numbers, intervals, p-values, or nothing."""
-    return text in {NOTHING, ""} or bool(re.match(r"^(?:[<>] )?[+-]?\d[\d.,]*(?:e[+-]?\d+)?(?:$|[ (])", text))

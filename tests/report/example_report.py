@@ -1,9 +1,10 @@
-"""An evaluation of phantoms as a report: what the report's tests look at, and a person may."""
+"""Exams for the report's tests, and a report of phantoms for a person to look at: `python example_report.py r.html`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,20 @@ from pedseg.report.tables import Cell, Table
 from pedseg.volumes import Volume
 
 JOINTS = ("ankle", "knee", "shoulder")
+
+
+def small_view(exam: str, domain: Domain, *, shift: int = 1, referenced: bool = True, **changes: object) -> ExamView:
+    """A block a bone, moved by some voxels against its reference, in an exam of 24 x 20 x 10."""
+    labels = np.zeros((24, 20, 10), np.uint8)
+    width = 16 // len(domain.structures)
+    for label in domain.labels.values():
+        labels[2 + (label - 1) * width : 2 + label * width - 1, 4:14, 2:8] = label
+    image = Volume(np.where(labels > 0, 200, 20).astype(np.int16), np.diag([1.0, 1.0, 3.0, 1.0]), slice_axis=2)
+    reference, prediction = image.with_array(labels), image.with_array(np.roll(labels, shift, axis=1))
+    scores = scored(exam, domain, prediction, reference)
+    known = scores if referenced else tuple(s for s in scores if s.metric == "volume_ml")
+    view = ExamView(exam, domain, image, prediction, reference if referenced else None, known)
+    return replace(view, **changes)  # type: ignore[arg-type]
 
 
 def bent(labels: np.ndarray, seed: int, *, voxels: float = 2.0) -> np.ndarray:
@@ -43,7 +58,7 @@ def scored(exam: str, domain: Domain, prediction: Volume, reference: Volume) -> 
     return tuple(scores)
 
 
-def exams(domains: Sequence[Domain], n: int, matrix: int, *, referenced: bool = True) -> Iterator[ExamView]:
+def phantoms(domains: Sequence[Domain], n: int, matrix: int) -> Iterator[ExamView]:
     """Phantoms with bent references as predictions."""
     for domain in domains:
         for i in range(n):
@@ -55,10 +70,7 @@ def exams(domains: Sequence[Domain], n: int, matrix: int, *, referenced: bool = 
                            "code_limit": 1.1, "reconstruction_dice": 0.87, "reconstruction_limit": 0.9}
                     for k, bone in enumerate(domain.labels)}  # fmt: skip
             warnings = ("PS-W122: the spacing is far from the exams of training",) if i else ()
-            yield ExamView(
-                name, domain, made.image, prediction, made.labels if referenced else None,
-                scores if referenced else tuple(s for s in scores if s.metric == "volume_ml"), warnings, said,
-            )  # fmt: skip
+            yield ExamView(name, domain, made.image, prediction, made.labels, scores, warnings, said)
 
 
 def report(n: int = 2, matrix: int = 192) -> EvaluationReport:
@@ -78,7 +90,7 @@ def report(n: int = 2, matrix: int = 192) -> EvaluationReport:
         d.name: {f"{d.name}_{i:03d}": {m.name: _spokes(draw) for m in methods} for i in range(6)} for d in domains
     }
     return EvaluationReport(
-        "Evaluation of dsl on phantoms", domains, exams(domains, n, matrix), methods,
+        "Evaluation of dsl on phantoms", domains, phantoms(domains, n, matrix), methods,
         "Leave-one-out over patients, with shared as the method to compare with.",
         (Table("Knee, mean ± std over exams", ("method", "Dice, %", "ASSD, mm", "MSSD, mm"), rows),),
         spiders, _pictures(draw),
