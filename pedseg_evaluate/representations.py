@@ -40,21 +40,6 @@ class RepresentationPicture:
 
 
 @dataclass(frozen=True)
-class RepresentationTable:
-    """One table of texts.
-
-    Args:
-        title: what it holds.
-        columns: heads.
-        rows: as wide as `columns`.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
 class RepresentationPictures:
     """Everything to show of one fold.
 
@@ -65,7 +50,7 @@ class RepresentationPictures:
     """
 
     pictures: tuple[RepresentationPicture, ...]
-    tables: tuple[RepresentationTable, ...]
+    tables: tuple[Table, ...]
     notes: tuple[str, ...]
 
 
@@ -117,17 +102,17 @@ def representation_blocks(run: Path, name: str, folder: Path, *, seed: int) -> l
         with atomic_write(folder / f"{picture.name}.png") as path:
             path.write_bytes(picture.png)
         blocks.append(Picture(picture.png, picture.title, f"{picture.title}. {picture.caption}"))
-    blocks += [TableBlock(_as_table(table)) for table in found.tables]
+    blocks += [TableBlock(table) for table in found.tables]
     return [*blocks, *(Text(note, "note") for note in found.notes)]
 
 
-def _as_table(table: RepresentationTable) -> Table:
-    return Table(table.title, table.columns, tuple(tuple(Cell(text) for text in row) for row in table.rows))
+def _table(title: str, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
+    return Table(title, columns, tuple(tuple(Cell(text) for text in row) for row in rows))
 
 
 def _of_scales(
     of: str, scales: Scales, names: list[str], *, seed: int, notes: list[str]
-) -> tuple[list[RepresentationPicture], list[RepresentationTable]]:
+) -> tuple[list[RepresentationPicture], list[Table]]:
     """t-SNE and cosines of the embeddings of slices or of masks."""
     from pedseg.evaluation.representation import cosine_table, separation, settings_for, tsne
     from pedseg.report.representations import Scatter, cosine_figure, cosine_rows, scatter_figure
@@ -160,7 +145,7 @@ def _of_scales(
         "low beside it.",
         cosine_figure(labels, cosines, names),
     )  # fmt: skip
-    return [first, second], [RepresentationTable(title, *cosine_rows(labels, cosines, names))]
+    return [first, second], [_table(title, *cosine_rows(labels, cosines, names))]
 
 
 def _of_examples(found: Representations) -> list[RepresentationPicture]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pedseg.report.page import Picture, TableBlock, Text
 from pedseg.workspace import Workspace
-from pedseg_evaluate.representations import RepresentationPictures, representation_pictures
+from pedseg_evaluate.representations import RepresentationPictures, representation_blocks, representation_pictures
 
 PNG = b"\x89PNG\r\n"
 
@@ -30,7 +31,7 @@ def test_everything_there_is_to_show(shown: RepresentationPictures) -> None:
     assert "Perplexity 11.7, learning rate 50." in shown.pictures[0].caption  # 35 others / 3
     assert [len(table.rows) for table in shown.tables] == [9, 9]
     assert all(len(row) == len(table.columns) for table in shown.tables for row in table.rows)
-    assert shown.tables[0].rows[4][0] == "s5 (d = 32)"
+    assert shown.tables[0].rows[4][0].text == "s5 (d = 32)"
     assert len(shown.notes) == 6
 
 
@@ -41,3 +42,14 @@ def test_what_there_is_not_is_said(tiny_run: Path) -> None:
     assert found.tables == ()
     assert "Too few slices to compare: 1, 1, 1; two a domain and four in all are needed." in found.notes
     assert "Objective msc trains no auto-encoder of masks." in found.notes
+
+
+def test_a_run_has_blocks_for_the_page_and_files(tiny_shape_run: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("pedseg.inference.representations.SLICES", 12)
+    blocks = representation_blocks(tiny_shape_run, "ours", tmp_path / "pictures", seed=0)
+    assert isinstance(blocks[0], Text)
+    assert blocks[0].text == "ours, fold 0."
+    files = {path.name: path.read_bytes() for path in (tmp_path / "pictures").iterdir()}
+    assert len(files) == 7
+    assert {b.data for b in blocks if isinstance(b, Picture)} == set(files.values())
+    assert [len(b.table.rows) for b in blocks if isinstance(b, TableBlock)] == [9, 9]
