@@ -46,7 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     scores = [score for domain, case in exams for score in score_exam(flags.folder, domain, case)]
     reached = report(scores)
     fold = flags.folder / "workspace" / "runs" / "default" / "main" / "fold_all"
-    say(f"pictures: {flags.folder}/masks/*/preview.png and {fold}/progress.png")
+    evaluate(flags.folder)
+    say(f"report: {flags.folder}/evaluation/report.html; training: {fold}/progress.png")
     say(f"{time.monotonic() - started:.0f} s in all")
     return 0 if reached else 1
 
@@ -61,9 +62,16 @@ def run_commands(folder: Path, matrix: int) -> Iterator[tuple[str, str]]:
     command("pedseg_preprocess", "-w", workspace)
     command("pedseg_train", "all", "-w", workspace)
     for domain in DOMAINS:
-        source = held_out / domain
-        command("pedseg_predict", "-i", source, "--each", "-o", folder / "masks", "-w", workspace, "--overwrite")
+        source, masks = held_out / domain, folder / "masks" / domain
+        command("pedseg_predict", "-i", source, "--each", "-o", masks, "-w", workspace, "--overwrite")
         yield from ((domain, case) for case in sorted(p.name for p in source.iterdir()))
+
+
+def evaluate(folder: Path) -> None:
+    """All scores, and the report with its pictures."""
+    masks, truth = folder / "masks", folder / "held_out"
+    places = ("--predictions", masks, "--references", truth, "--images", truth, "-o", folder / "evaluation")
+    command("pedseg_evaluate", *places, "-d", *DOMAINS, "--overwrite")
 
 
 def score_exam(folder: Path, domain: str, case: str) -> list[Score]:
@@ -75,7 +83,7 @@ def score_exam(folder: Path, domain: str, case: str) -> list[Score]:
 
     plan = load_plan(folder / "workspace" / "plans" / "default").domain_plan(domain)
     reference = read_image(folder / "held_out" / domain / case / "labels.nii.gz")
-    prediction = read_image(folder / "masks" / case / "labels.nii.gz")
+    prediction = read_image(folder / "masks" / domain / case / "labels.nii.gz")
     scores = dice(prediction.array, reference.array, plan.domain.n_classes)
     best = ceiling(reference, plan)
     return [

@@ -9,7 +9,7 @@ from pedseg.errors import OutputError
 from pedseg.evaluation.scores import write_scores, write_slice_scores
 from pedseg.evaluation.thresholds import RankingSystem
 from pedseg.report.evaluation import evaluation_page
-from pedseg.report.page import write_page
+from pedseg.report.page import Block, write_page
 from pedseg.report.prediction import check_writable
 from pedseg.workspace import write_json
 from pedseg_evaluate.options import EvaluateOptions
@@ -47,8 +47,21 @@ def write_outcomes(folder: Path, outcomes: Sequence[Outcome], options: EvaluateO
     if all(outcome.has_references for outcome in outcomes):
         tables = score_tables(methods, against=main, system=system, seed=options.seed)
         write_tables(tables, folder / TABLES)
-    shown = Shown(outcomes, tables, system, main, pictures=options.pictures)
+    learnt = _representations(folder, outcomes, options) if options.representations else ()
+    shown = Shown(outcomes, tables, system, main, pictures=options.pictures, representations=learnt)
     write_page(evaluation_page(evaluation_report(shown)), folder / REPORT)
+
+
+def _representations(folder: Path, outcomes: Sequence[Outcome], options: EvaluateOptions) -> tuple[Block, ...]:
+    """What the first finished fold of every run makes of its slices: pictures as files, and blocks of the page."""
+    from pedseg_evaluate.representations import representation_blocks
+
+    blocks: list[Block] = []
+    for outcome in outcomes:
+        if outcome.source.run is not None:
+            place = folder / PICTURES if len(outcomes) == 1 else folder / PICTURES / outcome.folder
+            blocks += representation_blocks(outcome.source.run, outcome.source.name, place, seed=options.seed)
+    return tuple(blocks)
 
 
 def write_scores_of(folder: Path, outcomes: Sequence[Outcome]) -> None:

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pedseg.report.evaluation import EvaluationReport, ExamView, Radar
-from pedseg.report.page import Block
-
 from pedseg.domains import Domain
 from pedseg.errors import PedsegError, UsageError
 from pedseg.evaluation.ranking import exam_scores
 from pedseg.evaluation.thresholds import RankingSystem
 from pedseg.plan.files import read_json
+from pedseg.report.evaluation import EvaluationReport, ExamView, Radar
+from pedseg.report.page import Block
 from pedseg_evaluate.exam import Result, Task, read_view
 from pedseg_evaluate.outcome import Outcome, versions
 from pedseg_evaluate.tables import Named
@@ -55,7 +54,8 @@ def evaluation_report(shown: Shown) -> EvaluationReport:
         exams=_views(main) if shown.pictures else (),
         methods=tuple(o.method for o in shown.outcomes),
         subtitle=_subtitle(shown, main),
-        tables=tuple(named.table for named in shown.tables),
+        tables=tuple(named.table for named in shown.tables if named.group == "scores"),
+        statistics=tuple(named.table for named in shown.tables if named.group in {"statistics", "ranking"}),
         spiders=_spiders(shown) if scored else {},
         representations=shown.representations,
         curves={name: rows for o in shown.outcomes for name, rows in _curves(o)},
@@ -134,7 +134,7 @@ def _rows(path: Path) -> list[dict[str, float]]:
     """Numbers of a log; what cannot be read is left out, a curve is no score."""
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(stream)]
+            return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(stream)]
     except (OSError, ValueError, TypeError) as error:
         log.warning("%s of %s is damaged and not drawn: %s", path.name, path.parent.name, error)
         return []
@@ -143,9 +143,17 @@ def _rows(path: Path) -> list[dict[str, float]]:
 def _facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
     told = {}
     for outcome in outcomes:
-        for key, value in outcome.source.facts.items():
+        for key, value in {**outcome.source.facts, **_made_by(outcome)}.items():
             told.update(_flat(f"{outcome.source.name}: {key}", value))
     return {**told, **versions()}
+
+
+def _made_by(outcome: Outcome) -> dict[str, Any]:
+    """The model that a folder's first prediction names; a run's facts name its own."""
+    if outcome.source.run is not None:
+        return {}
+    model = _record(outcome.done[0][0]).get("model")
+    return {"model": model} if model else {}
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -72,7 +72,7 @@ def _means(methods: Sequence[Method]) -> Iterator[Named]:
     bones = any(s.structure == MEAN for s in summaries)
     if bones:
         yield Named("scores_3d", "scores", stacked(summaries, structure=MEAN))
-        yield Named("scores_3d_by_domain", "scores", side_by_side(summaries, structure=MEAN))
+        yield Named("scores_3d_by_domain", "", side_by_side(summaries, structure=MEAN))
     yield Named("scores_3d_union" if bones else "scores_3d", "scores", stacked(summaries, structure=UNION))
     for domain in dict.fromkeys(s.domain for s in summaries):
         yield Named(f"scores_3d_{domain}", "scores", by_structure(summaries, domain))
@@ -104,6 +104,6 @@ def _tests(methods: Sequence[Method], against: str, seed: int) -> Iterator[Named
 
 
 def _ranking(methods: Sequence[Method], system: RankingSystem, *, several: bool) -> Iterator[Named]:
-    yield Named("ranking", "ranking", ranking_table(rank(methods, system=system), system))
+    yield Named("ranking", "ranking" if several else "", ranking_table(rank(methods, system=system), system))
     if several:
         yield Named("ranking_robustness", "ranking", robustness_table(robustness(methods, system=system)))

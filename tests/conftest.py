@@ -43,6 +43,17 @@ def tiny_run(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return train(root).parent
 
 
+@pytest.fixture(scope="session")
+def tiny_shape_run(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with attention gates and an auto-encoder of all joints (B), two epochs; not to be changed: copy it."""
+    from tiny import CHANNELS, change_plan, copied, train
+
+    root = copied(tiny_workspace, tmp_path_factory.mktemp("shapes"))
+    shapes = {"autoencoder": {"channels": CHANNELS}, "learning_rate": 3e-3, "batch": 6, "epochs": 2}
+    change_plan(root, objective={"name": "msc+mjap"}, prior=shapes)
+    return train(root, epochs=2).parent
+
+
 @pytest.fixture(autouse=True)
 def _as_in_a_new_process() -> Iterator[None]:
     """Undo what a command sets for its whole process: where messages go, and torch's deterministic kernels."""

@@ -30,4 +30,5 @@ def test_every_joint_reaches_its_mark(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert main(["--folder", str(tmp_path / "demo")]) == 0
     told = capfd.readouterr().out
     assert told.count("reached") == len(DOMAINS)
-    assert len(list((tmp_path / "demo" / "masks").glob("*/preview.png"))) == HELD_OUT * len(DOMAINS)
+    assert len(list((tmp_path / "demo" / "masks").glob("*/*/preview.png"))) == HELD_OUT * len(DOMAINS)
+    assert (tmp_path / "demo" / "evaluation" / "report.html").is_file()

@@ -14,6 +14,7 @@ import pytest
 import torch
 from tiny import change_plan
 
+import pedseg_evaluate.__main__
 import pedseg_phantom.__main__
 import pedseg_plan.__main__
 import pedseg_predict.__main__
@@ -58,6 +59,11 @@ def test_the_commands_work_one_after_another(tmp_path: Path) -> None:
     out = tmp_path / "out"
     predict = ["-i", str(case / "dicom"), "-o", str(out), "--device", "cpu", "-q", *place]
     assert pedseg_predict.__main__.main(predict) == 0
+    scores = tmp_path / "scores"
+    assert pedseg_evaluate.__main__.main(["--run", "main", "-j", "1", "-q", "-o", str(scores), *place]) == 0
+    record = json.loads((scores / "scores.json").read_text("utf-8"))
+    assert {d: len(exams) for d, exams in record["exams"].items()} == {"ankle": 1, "shoulder": 1}  # those of fold 0
+    assert (scores / "report.html").stat().st_size > 50_000
     check_output(out, case, "shoulder")
 
 

@@ -43,6 +43,18 @@ class Model:
             self._loaded[key] = tuple(to_device(network, self.plan, device) for network in loaded)
         return self._loaded[key]
 
+    def network(self, domain: str, device: torch.device) -> SelectedNetwork:
+        """The network of one domain of a model of one fold, for what it makes of slices inside is its own.
+
+        Raises:
+            ValueError: several folds.
+            ModelError: see `load_network`.
+        """
+        if len(self.folds) != 1:
+            count = len(self.folds)
+            raise ValueError(f"what a network makes of slices is one fold's, got a model of {count} folds: name one")
+        return self.networks(domain, device)[0]
+
     @property
     def digests(self) -> dict[str, str]:
         """Fold name -> sha256 of its weights."""

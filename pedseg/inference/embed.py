@@ -40,10 +40,7 @@ def embed_slices(
         ModelError: see `load_network`.
     """
     place = device or torch.device("cpu")
-    networks = model.networks(domain, place)
-    if len(networks) != 1:
-        raise ValueError(f"embeddings are one fold's, got a model of {len(networks)} folds: name one of them")
-    (network,) = networks
+    network = model.network(domain, place)
     if not is_staged(network.network):
         strategy = model.plan.network.strategy
         raise ValueError(f"strategy {strategy} shows no scales to embed, strategy multi does: name a model of it")

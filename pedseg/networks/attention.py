@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pedseg.networks.decoders import Decoder
 from pedseg.networks.layout import weigh
 
 
@@ -49,6 +50,13 @@ class NoGate(nn.Module):
 def no_gate(skip_channels: int, gating_channels: int) -> NoGate:  # noqa: ARG001
     """In the place of an `AttentionGate` of those channels."""
     return NoGate()
+
+
+def finest_gates(network: nn.Module) -> list[AttentionGate]:
+    """The gate of the highest resolution of every decoder; none where skips pass as they are."""
+    decoders = (module for module in network.modules() if isinstance(module, Decoder))
+    last = [decoder.stages[-1].gate for decoder in decoders]
+    return [gate for gate in last if isinstance(gate, AttentionGate)]
 
 
 def _projection(in_channels: int, out_channels: int) -> nn.Sequential:

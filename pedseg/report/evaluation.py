@@ -37,7 +37,8 @@ class EvaluationReport:
         exams: one after another, read once; of the first method.
         methods: scores to summarise; empty: those of the exams.
         subtitle: below the title, such as which masks were compared with what.
-        tables: statistics and ranking.
+        tables: of scores, before the exams.
+        statistics: tests, ranking: after them.
         spiders: domain name -> scores of single patients.
         representations: pictures, tables and texts about what the network learnt.
         curves: fold -> rows of its `log.csv`.
@@ -52,6 +53,7 @@ class EvaluationReport:
     methods: tuple[Method, ...] = ()
     subtitle: str = ""
     tables: tuple[Table, ...] = ()
+    statistics: tuple[Table, ...] = ()
     spiders: Mapping[str, Radar] = field(default_factory=dict)
     representations: tuple[Block, ...] = ()
     curves: Mapping[str, Sequence[dict[str, float]]] = field(default_factory=dict)
@@ -69,6 +71,7 @@ def evaluation_page(report: EvaluationReport) -> Page:
         Section("Tables", tuple(TableBlock(table) for table in report.tables)),
         Section("Box plots", tuple(_box_plots(report.domains, methods))),
         Section("Exams", _exams(shown.sections), new_sheet=True, listed=True),
+        Section("Statistics", tuple(TableBlock(table) for table in report.statistics)),
         Section("Spider plots", tuple(_spider_plots(report))),
         Section("Representations", report.representations),
         Section("Training", tuple(_curves(report.curves))),

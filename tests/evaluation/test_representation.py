@@ -1,11 +1,17 @@
-"""Cosines within and between domains."""
+"""Cosines within and between domains, and embeddings in the plane."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from pedseg.evaluation.representation import cosine_table
+from pedseg.evaluation.representation import (
+    cosine_table,
+    principal_components,
+    separation,
+    settings_for,
+    tsne,
+)
 
 
 def around(axis: int, n: int, spread: float, seed: int) -> np.ndarray:
@@ -59,3 +65,80 @@ def test_the_draw_is_the_seeds() -> None:
     first, again, other = (cosine_table(domains, seed=seed, pairs=300).mean for seed in (0, 0, 1))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def three(n: int = 20, d: int = 8, spread: float = 0.05) -> list[np.ndarray]:
+    """Three tight groups of unit vectors, each around an axis of its own."""
+    random, groups = np.random.default_rng(0), []
+    for k in range(3):
+        points = np.eye(d)[k] + spread * random.standard_normal((n, d))
+        groups.append((points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32))
+    return groups
+
+
+@pytest.mark.parametrize("n", [10, 40])
+def test_groups_apart_stay_apart_in_the_plane(n: int) -> None:
+    maps = tsne(three(n))
+    assert [points.shape for points in maps] == [(n, 2)] * 3
+    points, group = np.concatenate(maps), np.repeat(range(3), n)
+    distance = np.linalg.norm(points[:, None] - points, axis=2) + np.diag([np.inf] * 3 * n)
+    assert np.array_equal(group[distance.argmin(1)], group)
+    centres = [own.mean(0) for own in maps]
+    widest = max(np.linalg.norm(own - own.mean(0), axis=1).max() for own in maps)
+    assert all(np.linalg.norm(centres[i] - centres[j]) > widest for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_the_same_points_and_seed_give_the_same_bytes() -> None:
+    groups = three(12, 60)  # wider than 50: principal components first
+    first, again = (np.concatenate(tsne(groups, seed=3)) for _ in range(2))
+    assert first.tobytes() == again.tobytes()
+    assert first.dtype == np.float32
+
+
+def test_few_points_have_few_neighbours_and_go_gently() -> None:
+    assert settings_for(1000) == (30, 200)
+    assert settings_for(91) == (30, 200)
+    assert settings_for(61) == (20, 50)
+    assert settings_for(61, perplexity=10, learning_rate=300) == (10, 300)
+    assert settings_for(4, learning_rate=7) == (1, 7)
+    with pytest.raises(ValueError, match="t-SNE needs 4 points at least, got 3: embed more slices"):
+        settings_for(3)
+    with pytest.raises(ValueError, match="needs 4 points"):
+        tsne([np.eye(3)[:2], np.eye(3)[2:]])
+    assert [len(points) for points in tsne([np.eye(4)[:3], np.eye(4)[3:]])] == [3, 1]
+
+
+def test_points_that_are_one_lie_on_one_place() -> None:
+    maps = tsne([np.tile([1.0, 0, 0], (5, 1))] * 2)
+    assert [points.tolist() for points in maps] == [[[0.0, 0.0]] * 5] * 2
+
+
+def test_principal_components_by_hand() -> None:
+    """Points on a diagonal, with a little across: the diagonal comes first, pointing up."""
+    along, across = np.array([1.0, 1, 0]) / np.sqrt(2), np.array([-1.0, 1, 0]) / np.sqrt(2)
+    points = np.array([3 * along, -3 * along, across, -across]) + 7
+    one, two = principal_components([points[:2], points[2:]])
+    assert np.allclose(one, [[3, 0], [-3, 0]])
+    assert np.allclose(np.abs(two), [[0, 1], [0, 1]])
+    assert two[0, 1] == -two[1, 1]
+
+
+def test_components_keep_distances_where_there_are_enough() -> None:
+    points = np.random.default_rng(0).standard_normal((30, 8))
+    (kept,) = principal_components([points], 50)
+    distances = [np.linalg.norm(p[:, None] - p, axis=2) for p in (points, kept)]
+    assert np.allclose(*distances)
+    (flat,) = principal_components([points[:, :1]])
+    assert flat.shape == (30, 2)
+    assert not flat[:, 1].any()
+
+
+def test_separation_by_hand() -> None:
+    """Domains on axes of their own: nothing within, all between; one that lies in another's place: misplaced."""
+    x, y = np.tile([1.0, 0], (4, 1)), np.tile([0, 1.0], (4, 1))
+    assert separation([x, y]) == pytest.approx(1)
+    mixed = [np.array([[1.0, 0], [0, 1]]), np.array([[1.0, 0], [0, 1]])]
+    # own other point at distance 1; the other domain at (0 + 1) / 2: (0.5 - 1) / 1
+    assert separation(mixed) == pytest.approx(-0.5)
+    assert np.isnan(separation([x]))
+    assert np.isnan(separation([x[:1], y[:1]]))

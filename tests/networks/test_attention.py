@@ -7,7 +7,9 @@ import math
 import pytest
 import torch
 
-from pedseg.networks.attention import AttentionGate, NoGate, no_gate
+from pedseg.networks.attention import AttentionGate, NoGate, finest_gates, no_gate
+from pedseg.networks.unet import att_unet, unet
+from pedseg.plan import NetworkSpec
 
 
 def test_gate_by_hand() -> None:
@@ -45,3 +47,13 @@ def test_no_gate_passes_the_skip_on() -> None:
 def test_no_gate_stands_where_a_gate_of_those_channels_would() -> None:
     skip, gating = torch.randn(1, 4, 2, 2), torch.randn(1, 6, 2, 2)
     assert no_gate(4, 6)(skip, gating) is skip
+
+
+def test_the_finest_gate_is_that_of_the_last_stage_and_a_plain_u_net_has_none() -> None:
+    spec = NetworkSpec(name="att_unet", channels=(4, 6, 8, 10, 12))
+    network = att_unet(spec, 2)
+    (gate,) = finest_gates(network)
+    assert gate.skip[0].weight.shape == (2, 4, 1, 1)
+    assert gate is network.decoder.stages[-1].gate
+    assert len(finest_gates(torch.nn.ModuleList([network, att_unet(spec, 2)]))) == 2
+    assert finest_gates(unet(spec, 2)) == []

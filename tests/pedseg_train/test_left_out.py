@@ -180,6 +180,10 @@ def test_every_fold_is_trained_once_whatever_interrupts(
     assert main(["1", *command]) == 0
     assert find_test_predictions(run).unfinished == ("0", "2")
     assert not (run / "agreement.json").exists()  # one fold has no other to agree with
+    image, own = Workspace(root).raw("shoulder") / "shoulder_1/image.nii.gz", run / "fold_1/test/shoulder/shoulder_1"
+    options = PredictOptions(model=run / "fold_1", domain="shoulder", device="cpu")
+    pedseg_predict(image, tmp_path / "out", options=options)  # as the job did behind its training
+    assert (own / "labels.nii.gz").read_bytes() == (tmp_path / "out/labels.nii.gz").read_bytes()
 
     whole = pedseg.bundle.run_training
 
