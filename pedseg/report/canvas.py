@@ -6,12 +6,12 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "text.parse_math": False,
     "svg.hashsalt": "pedseg",
     "svg.fonttype": "path",

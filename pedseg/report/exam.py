@@ -143,7 +143,7 @@ def _plausibility_table(view: ExamView) -> Table:
     rows = tuple(
         (
             Cell(bone_title(view.domain, bone)),
-            Cell(str(said.get("verdict", NOTHING))),
+            Cell(verdict := str(said.get("verdict", NOTHING)), "changed" if verdict == LOOK_AGAIN else ""),
             *(Cell(_against(said.get(value), said.get(limit))) for value, limit in _MEASURES.values()),
         )
         for bone, said in (view.plausibility or {}).items()

@@ -77,8 +77,7 @@ def preview_figure(
 def _draw(axes: Axes, view: View, picture: NDArray[Any], limits: tuple[float, float]) -> None:
     low, high = limits
     axes.imshow(picture, "gray", vmin=low, vmax=high, extent=view.extent, interpolation="bilinear")
-    first, last = EDGES[view.plane][:2]
-    for x, text in ((0.02, first), (0.98, last)):
+    for x, text in zip((0.02, 0.98), EDGES[view.plane][:2], strict=True):
         axes.text(x, 0.5, text, color="white", transform=axes.transAxes, ha="left" if x < 0.5 else "right", fontsize=9)
     axes.set_title(view.plane, color="white", fontsize=10)
     axes.axis("off")

@@ -150,7 +150,8 @@ def _enlarged(labels: NDArray[Any], size: tuple[int, int]) -> NDArray[np.uint8]:
         np.asarray(Image.fromarray((labels == v).astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR))
         for v in present
     ]
-    return present.astype(np.uint8)[np.argmax(shares, axis=0)]
+    chosen: NDArray[np.uint8] = present.astype(np.uint8)[np.argmax(shares, axis=0)]
+    return chosen
 
 
 def _edges(labels: NDArray[np.uint8], thickness: int) -> NDArray[np.bool_]:

@@ -87,7 +87,8 @@ def scatter_plot(scales: Mapping[str, tuple[NDArray[np.floating], Sequence[str]]
             told = np.asarray(domains)
             for i, name in enumerate(names):
                 chosen = points[told == name]
-                axes.scatter(*chosen.T, s=7, marker=_of(MARKERS, i), color=_of(OKABE_ITO, i), alpha=0.6, linewidths=0)
+                look: dict[str, Any] = {"marker": _of(MARKERS, i), "color": _of(OKABE_ITO, i)}
+                axes.scatter(chosen[:, 0], chosen[:, 1], s=7, alpha=0.6, linewidths=0, **look)
             axes.set(title=short(title), xticks=[], yticks=[], facecolor="#f4f6f9")
             axes.spines[:].set_visible(False)
         figure.legend(handles=_keys(names), loc="outside lower center", ncols=6)
@@ -200,11 +201,11 @@ def _radar(axes: Any, scores: Mapping[str, Mapping[str, float]], methods: Sequen
 def _keys(names: Sequence[str], *, lines: bool = False) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    return [
-        Line2D([], [], label=short(name), linestyle=_of(LINES, i) if lines else "", marker=_of(MARKERS, i),
-               color=_of(OKABE_ITO, i))
-        for i, name in enumerate(names)
-    ]  # fmt: skip
+    looks: list[dict[str, Any]] = [
+        {"linestyle": _of(LINES, i) if lines else "", "marker": _of(MARKERS, i), "color": _of(OKABE_ITO, i)}
+        for i in range(len(names))
+    ]
+    return [Line2D([], [], label=short(name), **look) for name, look in zip(names, looks, strict=True)]
 
 
 def _of(choice: Sequence[str], i: int) -> str:

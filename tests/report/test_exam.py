@@ -80,6 +80,7 @@ def test_plausibility_stands_beside_its_limits() -> None:
         ["Humerus", "look again", "1.5 (1.25)", "\u2013", "0.5"],
         ["Scapula", "not judged", "\u2013", "\u2013", "\u2013"],
     ]
+    assert [[bool(c.mark) for c in row[:2]] for row in table.rows] == [[False, True], [False, False]]  # in bold
 
 
 def test_an_exam_without_a_reference_shows_volumes_and_no_red() -> None:
