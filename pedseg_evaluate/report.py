@@ -141,7 +141,7 @@ def _rows(path: Path) -> list[dict[str, float]]:
 
 
 def _facts(outcomes: Sequence[Outcome]) -> dict[str, str]:
-    told = {}
+    told: dict[str, str] = {}
     for outcome in outcomes:
         for key, value in {**outcome.source.facts, **_made_by(outcome)}.items():
             told.update(_flat(f"{outcome.source.name}: {key}", value))

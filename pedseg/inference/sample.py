@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pedseg.errors import InputError
-from pedseg.inference.checkpoint import check_file
 from pedseg.plan import Fold, Plan, cache_digest
 from pedseg.plan.files import parse, read_json
 from pedseg.storage.cache import CacheEntry, read_entry
+from pedseg.storage.runs import check_file
 
 FOLD = Path("configs/fold.json")
 Rows = tuple[NDArray[np.intp], ...]
