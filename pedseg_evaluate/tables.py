@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pedseg.evaluation.comparison import TestName, compare_exams, compare_slices
@@ -23,6 +24,7 @@ TESTS: dict[str, TestName] = {"ks": "kolmogorov_smirnov", "wilcoxon": "wilcoxon"
 """Of 2D scores: A's and B's, and D's."""
 IN_REPORT = ("dice", "assd_mm", "mssd_mm")
 """Metrics that are compared on the page: those of A and of B's table 2."""
+VOLUMES = ("volume_ml", "reference_volume_ml")
 WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
 
 
@@ -69,13 +71,34 @@ def write_tables(tables: Sequence[Named], folder: Path) -> None:
 
 def _means(methods: Sequence[Method]) -> Iterator[Named]:
     summaries = summarise(methods)
+    notes = tuple(_missing_bones(methods))
     bones = any(s.structure == MEAN for s in summaries)
     if bones:
-        yield Named("scores_3d", "scores", stacked(summaries, structure=MEAN))
+        yield Named("scores_3d", "scores", _noted(stacked(summaries, structure=MEAN), notes))
         yield Named("scores_3d_by_domain", "", side_by_side(summaries, structure=MEAN))
     yield Named("scores_3d_union" if bones else "scores_3d", "scores", stacked(summaries, structure=UNION))
     for domain in dict.fromkeys(s.domain for s in summaries):
-        yield Named(f"scores_3d_{domain}", "scores", by_structure(summaries, domain))
+        own = tuple(_missing_bones(methods, domain))
+        yield Named(f"scores_3d_{domain}", "scores", _noted(by_structure(summaries, domain), own))
+
+
+def _missing_bones(methods: Sequence[Method], domain: str = "") -> Iterator[str]:
+    """What weighs on the means of distances: bones that one of the two masks lacks."""
+    for method in methods:
+        volumes = {(s.domain, s.exam, s.structure, s.metric): s.value for s in method.scores if s.metric in VOLUMES}
+        lacking = Counter(
+            structure
+            for (place, exam, structure, metric), value in volumes.items()
+            if metric == VOLUMES[0] and domain in {"", place} and structure != UNION
+            and (value == 0) != (volumes.get((place, exam, structure, VOLUMES[1])) == 0)
+        )  # fmt: skip
+        if lacking:
+            told = ", ".join(f"{structure} in {n} exam{'s' if n > 1 else ''}" for structure, n in lacking.items())
+            yield f"{method.name}: one mask lacks {told}; its distances there are the diagonal of the exam's grid."
+
+
+def _noted(table: Table, notes: tuple[str, ...]) -> Table:
+    return replace(table, notes=(*table.notes, *notes))
 
 
 def _in_slices(methods: Sequence[Method], against: str, seed: int) -> Iterator[Named]:

@@ -65,3 +65,19 @@ def test_the_same_scores_give_the_same_tables() -> None:
     assert first == second
 
 
+
+
+def test_a_missing_bone_is_named_beside_the_means_it_weighs_on() -> None:
+    talus = [("e0", "talus", 0.0, 5.0), ("e1", "talus", 4.0, 0.0), ("e2", "talus", 0.0, 0.0)]
+    volumes = [*talus, ("e0", "calcaneus", 3.0, 4.0)]
+    scores = [
+        Score(e, "ankle", s, metric, value)
+        for e, s, *both in volumes
+        for metric, value in zip(("volume_ml", "reference_volume_ml"), both, strict=True)
+    ]
+    whole = method("ours")
+    tables = score_tables([Method("ours", (*whole.scores, *scores))], against="ours", system=load_ranking(), seed=0)
+    notes = {named.name: named.table.notes for named in tables}
+    told = "ours: one mask lacks talus in 2 exams; its distances there are the diagonal of the exam's grid."
+    assert told in notes["scores_3d"]
+    assert told in notes["scores_3d_ankle"]
