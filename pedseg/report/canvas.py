@@ -26,12 +26,16 @@ _SETTINGS: dict[Any, Any] = {
 """Names of exams and methods are shown as they are: a dollar sign starts no formula."""
 
 
-def new_figure(width: float, height: float) -> Figure:
+OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b5b5b")
+"""Colours that the colour-blind tell apart too (Okabe and Ito), for methods and domains."""
+
+
+def new_figure(width: float, height: float, *, dpi: int = 110) -> Figure:
     """An empty figure of a size in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -56,5 +60,5 @@ def svg_of(figure: Figure) -> bytes:
 def png_of(figure: Figure) -> bytes:
     """The same bytes for the same figure."""
     held = io.BytesIO()
-    figure.savefig(held, format="png", dpi=140, metadata={"Software": None})
+    figure.savefig(held, format="png", metadata={"Software": None})
     return held.getvalue()

@@ -1,4 +1,4 @@
-"""Plots of scores and representations, as pictures that repeat byte for byte."""
+"""Plots of scores, as pictures that repeat byte for byte."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 
 from pedseg.domains import Domain
 from pedseg.evaluation.scores import UNION, Method, unit_of
-from pedseg.report.canvas import new_figure, plain_style, png_of, svg_of
+from pedseg.report.canvas import OKABE_ITO, new_figure, plain_style, svg_of
 from pedseg.report.figures import training_figure
 from pedseg.report.values import metric_title, short_title
 from pedseg.report.words import scaled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5b5b5b")
-"""Colours that colour-blind readers tell apart (Okabe and Ito 2008), here for methods and domains."""
 LINES = ("-", "--", "-.", ":")
 MARKERS = "osD^vPX"
 BOX_METRICS = ("dice", "assd_mm", "mssd_mm")
@@ -72,46 +69,6 @@ def spider_plot(patients: Mapping[str, Mapping[str, Mapping[str, float]]]) -> by
         if len(methods) > 1:
             figure.legend(handles=_keys(methods, lines=True), loc="outside lower center", ncols=4)
         return svg_of(figure)
-
-
-def scatter_plot(scales: Mapping[str, tuple[NDArray[np.floating], Sequence[str]]]) -> bytes:
-    """Points in two dimensions, such as t-SNE, a panel a scale, a colour and a shape a domain; PNG.
-
-    Args:
-        scales: title -> (N, 2) points and their N domain names.
-    """
-    names = list(dict.fromkeys(name for _, domains in scales.values() for name in domains))
-    with plain_style():
-        figure = new_figure(2.5 * max(1, len(scales)), 2.9)
-        for axes, (title, (points, domains)) in zip(_row(figure, len(scales)), scales.items(), strict=True):
-            told = np.asarray(domains)
-            for i, name in enumerate(names):
-                chosen = points[told == name]
-                look: dict[str, Any] = {"marker": _of(MARKERS, i), "color": _of(OKABE_ITO, i)}
-                axes.scatter(chosen[:, 0], chosen[:, 1], s=7, alpha=0.6, linewidths=0, **look)
-            axes.set(title=short(title), xticks=[], yticks=[], facecolor="#f4f6f9")
-            axes.spines[:].set_visible(False)
-        figure.legend(handles=_keys(names), loc="outside lower center", ncols=6)
-        return png_of(figure)
-
-
-def attention_plot(slices: Sequence[tuple[str, NDArray[Any], NDArray[np.floating]]]) -> bytes:
-    """Attention over slices, blue 0 to red 1 (B, figure 8); PNG.
-
-    Args:
-        slices: title, (H, W) grey values and (H, W) attention in 0..1, rows down; pixels are square.
-    """
-    with plain_style():
-        figure = new_figure(2.6 * max(1, len(slices)) + 0.7, 2.9)
-        panels = _row(figure, len(slices))
-        for axes, (title, image, attention) in zip(panels, slices, strict=True):
-            axes.imshow(image, "gray", interpolation="bilinear")
-            drawn = axes.imshow(attention, "jet", vmin=0, vmax=1, alpha=0.4, interpolation="bilinear")
-            axes.set_title(short(title), fontsize=9)
-            axes.axis("off")
-        if slices:
-            figure.colorbar(drawn, ax=panels, shrink=0.8, label="attention")
-        return png_of(figure)
 
 
 def training_plot(rows: Sequence[dict[str, float]]) -> bytes:
@@ -210,7 +167,3 @@ def _keys(names: Sequence[str], *, lines: bool = False) -> list[Any]:
 
 def _of(choice: Sequence[str], i: int) -> str:
     return choice[i % len(choice)]
-
-
-def _row(figure: Figure, n: int) -> list[Axes]:
-    return [] if n == 0 else list(figure.subplots(1, n, squeeze=False)[0])

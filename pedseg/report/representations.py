@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +12,13 @@ from numpy.typing import NDArray
 from pedseg.domains import Domain
 from pedseg.evaluation.overlap import dice
 from pedseg.evaluation.representation import CosineTable
+from pedseg.report.canvas import OKABE_ITO, new_figure, png_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
-DOMAIN_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Told apart by the colour-blind too (Okabe and Ito); from the start again for an eighth domain."""
 HEAT = ("#0000ff", "#00ffff", "#ffff00", "#ff0000")
 """Attention from 0, blue, to 1, red (B, figure 7)."""
 OVERLAY = 0.6
@@ -84,7 +82,7 @@ def scatter_figure(panels: Sequence[Scatter], names: Sequence[str]) -> bytes:
     for axes, panel in zip(grid, panels, strict=False):
         _dots(axes, panel)
     _domain_legend(figure, names)
-    return _png(figure)
+    return png_of(figure)
 
 
 def latent_figure(
@@ -111,7 +109,7 @@ def latent_figure(
         drawn = axes.scatter(x, y, s=8, c=100 * own, cmap="viridis", vmin=0, vmax=top, linewidths=0)
         _bare(axes, panel.title)
     figure.colorbar(drawn, ax=grid, label="pixels that are bone, %", shrink=0.5)
-    return _png(figure)
+    return png_of(figure)
 
 
 def cosine_figure(titles: Sequence[str], tables: Sequence[CosineTable], names: Sequence[str]) -> bytes:
@@ -127,7 +125,7 @@ def cosine_figure(titles: Sequence[str], tables: Sequence[CosineTable], names: S
         axes.set_xticks(range(len(names)), names, fontsize=7)
         axes.set_yticks(range(len(names)), names, fontsize=7, rotation=90, va="center")
     figure.colorbar(drawn, ax=grid, label="cosine", shrink=0.5)
-    return _png(figure)
+    return png_of(figure)
 
 
 def cosine_rows(
@@ -159,7 +157,7 @@ def attention_figure(rows: Sequence[AttentionRow]) -> bytes:
         axes[0].text(-0.06, 0.5, row.title, transform=axes[0].transAxes, rotation=90, ha="right", va="center")
     bar = figure.colorbar(ScalarMappable(cmap=colours), ax=grid, shrink=0.6, aspect=30)
     bar.set_label("attention")
-    return _png(figure)
+    return png_of(figure)
 
 
 def reconstruction_figure(rows: Sequence[MaskRow]) -> bytes:
@@ -175,7 +173,7 @@ def reconstruction_figure(rows: Sequence[MaskRow]) -> bytes:
         title = row.domain.title or row.domain.name
         axes[0].text(-0.06, 0.5, title, transform=axes[0].transAxes, rotation=90, ha="right", va="center")
         _bone_legend(axes[-1], row.domain)
-    return _png(figure)
+    return png_of(figure)
 
 
 def mask_dice(rebuilt: NDArray[Any], labels: NDArray[Any], domain: Domain) -> float:
@@ -203,7 +201,7 @@ def _painted(labels: NDArray[Any], domain: Domain) -> NDArray[np.uint8]:
 
 
 def _domain_colour(index: int) -> str:
-    return DOMAIN_COLOURS[index % len(DOMAIN_COLOURS)]
+    return OKABE_ITO[index % len(OKABE_ITO)]
 
 
 def _domain_legend(figure: Figure, names: Sequence[str]) -> None:
@@ -240,7 +238,7 @@ def _grid(count: int, extra: float, *, side: float = PANEL) -> tuple[Figure, lis
     """A figure of `count` panels, three in a row (four as two by two), and inches more for a legend."""
     columns = 2 if count == 4 else min(3, count)
     rows = -(-count // columns)
-    figure = _figure(columns * side + extra, rows * (side + 0.1) + 0.3)
+    figure = new_figure(columns * side + extra, rows * (side + 0.1) + 0.3)
     cells = list(figure.subplots(rows, columns, squeeze=False).ravel())
     for spare in cells[count:]:
         spare.remove()
@@ -250,23 +248,8 @@ def _grid(count: int, extra: float, *, side: float = PANEL) -> tuple[Figure, lis
 def _pairs(counts: Sequence[int]) -> tuple[Figure, NDArray[Any]]:
     """A figure with two bare cells an example and a row a domain."""
     columns = 2 * max([1, *counts])
-    figure = _figure(columns * 1.9 + 1.6, max(1, len(counts)) * 2.15, dpi=140)
+    figure = new_figure(columns * 1.9 + 1.6, max(1, len(counts)) * 2.15, dpi=140)
     grid: NDArray[Any] = figure.subplots(len(counts), columns, squeeze=False)
     for axes in grid.ravel():
         axes.axis("off")
     return figure, grid
-
-
-def _figure(width: float, height: float, *, dpi: int = 110) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=dpi, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _png(figure: Figure) -> bytes:
-    stream = BytesIO()
-    figure.savefig(stream, format="png", metadata={"Software": None})
-    return stream.getvalue()

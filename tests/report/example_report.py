@@ -16,7 +16,7 @@ from pedseg.phantoms.exam import make_exam
 from pedseg.phantoms.patient import draw_patient
 from pedseg.report.evaluation import EvaluationReport, ExamView, evaluation_page
 from pedseg.report.page import Picture, write_page
-from pedseg.report.plots import attention_plot, scatter_plot
+from pedseg.report.representations import AttentionRow, Scatter, attention_figure, scatter_figure
 from pedseg.report.tables import Cell, Table
 from pedseg.volumes import Volume
 
@@ -114,16 +114,13 @@ def _spokes(draw: np.random.Generator) -> dict[str, float]:
 
 
 def _pictures(draw: np.random.Generator) -> tuple[Picture, ...]:
-    points = np.concatenate([draw.normal(centre, 1, (60, 2)) for centre in ((0, 0), (5, 0), (0, 5))])
-    names = [name for name in JOINTS for _ in range(60)]
-    grid = np.hypot(*np.mgrid[-1:1:64j, -1:1:64j]) / 1.5
-    tsne = scatter_plot({f"scale {k}": (points, names) for k in range(1, 6)})
-    attention = attention_plot(
-        [(f"knee_{i:03d}", draw.normal(size=(64, 64)), grid) for i in range(4)]
-    )
+    points = [draw.normal(centre, 1, (60, 2)) for centre in ((0, 0), (5, 0), (0, 5))]
+    images, maps = draw.normal(size=(2, 64, 64)), np.tile(np.hypot(*np.mgrid[-1:1:64j, -1:1:64j]) / 1.5, (2, 1, 1))
+    rows = [AttentionRow(joint, images, maps, ("slice 1", "slice 2")) for joint in JOINTS]
+    tsne = scatter_figure([Scatter(f"scale {k}", points) for k in range(1, 6)], JOINTS)
     return (
         Picture(tsne, "t-SNE of embeddings", "t-SNE of embeddings, a panel a scale."),
-        Picture(attention, "Attention over slices", "Attention of the gate of highest resolution."),
+        Picture(attention_figure(rows), "Attention over slices", "Attention of the gate of highest resolution."),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Mapping
@@ -11,12 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.image import imread
 
 from pedseg.domains import load_domains
 from pedseg.evaluation.scores import UNION, Method, Score
-from pedseg.report import plots
-from pedseg.report.plots import attention_plot, box_plot, scatter_plot, short, spider_plot, training_plot
+from pedseg.report.canvas import OKABE_ITO
+from pedseg.report.plots import MARKERS, box_plot, short, spider_plot, training_plot
 
 (SHOULDER,) = load_domains(["shoulder"])
 
@@ -94,24 +92,6 @@ def test_colours_of_methods_are_their_own_whoever_is_missing(n: int) -> None:
     assert spider_plot(patients).count(b"d55e00") > 0
 
 
-def test_points_of_a_domain_share_a_look_in_every_scale(calls: list[tuple[str, Any]]) -> None:
-    points = np.array([[0.0, 1], [2, 3], [4, 5]])
-    png = scatter_plot({"1": (points, ["knee", "ankle", "knee"]), "2": (points, ["ankle", "ankle", "ankle"])})
-    told = [value for kind, value in calls if kind == "scatter" and value[0]]
-    assert [(x, y) for x, y, *_ in told] == [([0, 4], [1, 5]), ([2], [3]), ([0, 2, 4], [1, 3, 5])]
-    assert told[1][2:] == told[2][2:] != told[0][2:]
-    assert png.startswith(b"\x89PNG")
-
-
-def test_attention_runs_from_blue_to_red() -> None:
-    attention = np.repeat(np.linspace(0, 1, 40)[None], 40, axis=0)
-    picture = imread(io.BytesIO(attention_plot([("x", np.full((40, 40), 1.0), attention)])))[..., :3]
-    middle = picture[picture.shape[0] // 2]
-    inside = middle[: int(middle.shape[0] * 0.7)]
-    bluest, reddest = (inside[:, 2] - inside[:, 0]).argmax(), (inside[:, 0] - inside[:, 2]).argmax()
-    assert bluest < reddest
-
-
 def test_training_curves_come_as_bytes() -> None:
     rows = [{"epoch": e, "loss": 1 / e, "dice": 0.3 * e, "seconds": 1.0} for e in (1, 2)]
     assert training_plot(rows).startswith(b"\x89PNG")
@@ -121,8 +101,6 @@ def test_training_curves_come_as_bytes() -> None:
 def test_nothing_to_show_is_an_empty_picture() -> None:
     assert box_plot([method("a", {})], SHOULDER).startswith(b"<?xml")
     assert spider_plot({}).startswith(b"<?xml")
-    assert scatter_plot({}).startswith(b"\x89PNG")
-    assert attention_plot([]).startswith(b"\x89PNG")
 
 
 def test_long_names_lose_their_middle() -> None:
@@ -131,5 +109,5 @@ def test_long_names_lose_their_middle() -> None:
 
 
 def test_colours_are_hexadecimal_and_differ() -> None:
-    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in plots.OKABE_ITO)
-    assert len(set(plots.OKABE_ITO)) == len(plots.MARKERS) == 7
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in OKABE_ITO)
+    assert len(set(OKABE_ITO)) == len(MARKERS) == 7

@@ -10,8 +10,8 @@ from matplotlib.image import imread
 
 from pedseg.domains import load_domains
 from pedseg.evaluation.representation import CosineTable, cosine_table
+from pedseg.report.canvas import OKABE_ITO
 from pedseg.report.representations import (
-    DOMAIN_COLOURS,
     AttentionRow,
     MaskRow,
     Scatter,
@@ -53,11 +53,11 @@ def test_points_lie_in_their_panels_in_their_domains_colours() -> None:
     pixels = picture(scatter_figure(panels, ["Ankle", "Knee"]))
     above = pixels[: int(0.85 * len(pixels))]
     thirds = np.array_split(above, 3, axis=1)
-    first, second = ([dots(third, colour) for third in thirds] for colour in DOMAIN_COLOURS[:2])
+    first, second = ([dots(third, colour) for third in thirds] for colour in OKABE_ITO[:2])
     assert (first, second) == ([True, True, False], [False, False, True])
     legend = pixels[int(0.9 * len(pixels)) :]
-    assert all(near(legend, colour).any() for colour in DOMAIN_COLOURS[:2])
-    assert not near(legend, DOMAIN_COLOURS[2]).any()
+    assert all(near(legend, colour).any() for colour in OKABE_ITO[:2])
+    assert not near(legend, OKABE_ITO[2]).any()
 
 
 def test_attention_is_blue_at_nought_and_red_at_one() -> None:
@@ -131,8 +131,8 @@ def test_masks_in_latent_spaces() -> None:
     apart = [Scatter("Ankle alone", points[:1]), Scatter("Knee alone", points[1:])]
     shared = picture(latent_figure(Scatter("All domains", points), apart, ["Ankle", "Knee"], shares))
     own = picture(latent_figure(None, apart, ["Ankle", "Knee"], shares))
-    assert all(dots(shared[:, : shared.shape[1] // 3], colour) for colour in DOMAIN_COLOURS[:2])
-    assert not any(dots(own, colour) for colour in DOMAIN_COLOURS[:2])
+    assert all(dots(shared[:, : shared.shape[1] // 3], colour) for colour in OKABE_ITO[:2])
+    assert not any(dots(own, colour) for colour in OKABE_ITO[:2])
     assert near(own, (0.267, 0.005, 0.329)).sum() > 20  # little bone, viridis' lowest
     assert near(own, (0.993, 0.906, 0.144)).sum() > 20
 
