@@ -202,4 +202,5 @@ WARNINGS: dict[str, str] = {
     "PS-W122": "the spacing is far from the exams of training",
     "PS-W124": "a structure was not found",
     "PS-W125": "what was made under a former plan is stale",
+    "PS-W132": "a structure does not look like those of training",
 }

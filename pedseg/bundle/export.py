@@ -15,11 +15,12 @@ import torch
 
 from pedseg import __version__
 from pedseg.bundle.generations import Generations
-from pedseg.bundle.prior import NOTE, PRIOR
+from pedseg.bundle.prior import NOTE
 from pedseg.bundle.recipe import Recipe
 from pedseg.domains import Domain
 from pedseg.errors import ModelError, TrainingError
 from pedseg.inference.checkpoint import MANIFEST, SOURCE, WEIGHTS
+from pedseg.inference.plausibility import CODES, LIMITS, PRIOR
 from pedseg.plan import Fold, Plan, embed_plan, load_plan
 from pedseg.plan.files import read_json
 from pedseg.workspace import file_digest, write_json
@@ -30,7 +31,7 @@ SHOWN = 5
 SEALED = (
     "LICENSE", "configs/*", "docs/*", WEIGHTS.as_posix(), SOURCE.as_posix(), "log.csv", "progress.png", "gradients.csv",
 )  # fmt: skip
-OF_PRIOR = (PRIOR.as_posix(), NOTE.as_posix(), "prior.csv", "prior.png")
+OF_PRIOR = (*(path.as_posix() for path in (PRIOR, NOTE, CODES, LIMITS)), "prior.csv", "prior.png")
 """Sealed too where the objective has an auto-encoder."""
 
 

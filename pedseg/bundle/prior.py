@@ -18,6 +18,7 @@ from pedseg.bundle.workflow import run_config
 from pedseg.data.batches import EqualBatches
 from pedseg.data.dataset import SliceDataset
 from pedseg.errors import ModelError, UsageError
+from pedseg.inference.plausibility import PRIOR
 from pedseg.losses import Objective
 from pedseg.networks import MultiDomainAutoencoder, ShapeEncoder, build_autoencoder
 from pedseg.networks.state_dicts import mismatch, read_tensors, told
@@ -26,7 +27,6 @@ from pedseg.plan.files import read_json
 from pedseg.workspace import digest_of, file_digest, write_json
 
 log = logging.getLogger("pedseg.train")
-PRIOR = Path("models/prior.pt")
 NOTE = Path("models/prior.json")
 """Says what `prior.pt` was made from and how well it reconstructs; written behind it."""
 

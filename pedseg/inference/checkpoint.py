@@ -35,6 +35,8 @@ class Model:
     plan: Plan
     folds: tuple[Path, ...]
     _loaded: dict[tuple[str, str], tuple[SelectedNetwork, ...]] = field(default_factory=dict, repr=False, compare=False)
+    judges: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False, compare=False)
+    """What `plausibility` has read, by domain and device."""
 
     def networks(self, domain: str, device: torch.device) -> tuple[SelectedNetwork, ...]:
         """The networks of one domain, where and how they run fastest; read once, for many exams.
@@ -83,12 +85,17 @@ def load_network(fold: Path, plan: Plan, domain: str) -> SelectedNetwork:
     if domain not in plan.domain_names:
         known = ", ".join(plan.domain_names)
         raise ModelError("PS-A124", f"the model knows {known}, not {domain!r}: choose one of them with -d")
-    _check_file(fold, WEIGHTS)
+    check_file(fold, WEIGHTS)
     network = SelectedNetwork(plan, domain)
     network.load_state_dict(read_tensors(fold / WEIGHTS))
     if not all(bool(torch.isfinite(p).all()) for p in network.state_dict().values()):
         raise ModelError("PS-A86", f"{fold.name}/{WEIGHTS} holds values that are not finite: train the fold again")
     return network.eval()
+
+
+def has_file(fold: Path, name: Path) -> bool:
+    """Whether a fold's manifest names a file."""
+    return name.as_posix() in _manifest(fold)["files"]
 
 
 def to_device(network: N, plan: Plan, device: torch.device) -> N:
@@ -105,14 +112,19 @@ def _missing(path: Path) -> str:
 
 
 def _checked_plan(fold: Path) -> Plan:
-    _check_file(fold, PLAN)
+    check_file(fold, PLAN)
     plan = load_plan(fold / PLAN)
     if _manifest(fold)["plan"] != plan.digest:
         raise ModelError("PS-A87", f"{fold.name}: run.json and {PLAN} differ: copy the fold again")
     return plan
 
 
-def _check_file(fold: Path, name: Path) -> None:
+def check_file(fold: Path, name: Path) -> None:
+    """Refuse a file of a fold that is not the one its manifest names.
+
+    Raises:
+        ModelError: PS-A86 missing or another, PS-A123 the fold is not finished.
+    """
     wanted = _manifest(fold)["files"].get(name.as_posix())
     if not (fold / name).is_file() or file_digest(fold / name) != wanted:
         raise ModelError("PS-A86", f"{fold.name}/{name} is missing or not the file run.json names: copy the fold again")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from torch import nn
 from pedseg.data.augment import Mirror
 from pedseg.domains import Domain
 from pedseg.errors import Notice
+from pedseg.evaluation.plausibility import Verdict
 from pedseg.inference.checkpoint import Model, load_model
 from pedseg.inference.device import autocast
+from pedseg.inference.plausibility import judge, notices_of
 from pedseg.plan import DomainPlan, Plan
 from pedseg.storage.prepare import Prepared, prepare
 from pedseg.volumes import Volume
@@ -40,12 +42,14 @@ class Prediction:
         domain: whose structures they are.
         notices: what a reader should know.
         seconds: wall time a stage.
+        plausibility: bone -> whether it looks like those of training.
     """
 
     labels: Volume
     domain: Domain
     notices: tuple[Notice, ...]
     seconds: dict[str, float]
+    plausibility: Mapping[str, Verdict] = field(default_factory=dict)
 
 
 def predict_volume(
@@ -75,7 +79,10 @@ def predict_volume(
         probabilities = list(predict_windows(networks, prepared.windows(), model.plan, place, mirror=mirror))
     with clock.stage("restore"):
         labels = restore(prepared, probabilities, model.plan, domain)
-    return describe(volume, prepared, labels, model.plan.predicted(domain), seconds=clock.seconds)
+    with clock.stage("judge"):
+        verdicts = judge(labels, prepared.grid, model, domain, device=place)
+    part = model.plan.predicted(domain)
+    return describe(volume, prepared, labels, part, seconds=clock.seconds, plausibility=verdicts)
 
 
 def mirror_of(prepared: Prepared, plan: Plan, domain: str) -> Mirror | None:
@@ -128,11 +135,18 @@ def restore(
 
 
 def describe(
-    volume: Volume, prepared: Prepared, labels: NDArray[np.uint8], part: DomainPlan, *, seconds: dict[str, float]
+    volume: Volume,
+    prepared: Prepared,
+    labels: NDArray[np.uint8],
+    part: DomainPlan,
+    *,
+    seconds: dict[str, float],
+    plausibility: Mapping[str, Verdict],
 ) -> Prediction:
     """Labels with everything a reader should know about them."""
     notices = (*volume.notices, *prepared.notices, *_spacing_notice(prepared, part.spacing_mm))
-    return Prediction(volume.with_array(labels), part.domain, (*notices, *_findings(labels, part.domain)), seconds)
+    notices = (*notices, *_findings(labels, part.domain), *notices_of(plausibility))
+    return Prediction(volume.with_array(labels), part.domain, notices, seconds, plausibility)
 
 
 def _pieces(plan: Plan, domain: str) -> int:
