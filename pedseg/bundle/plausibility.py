@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pedseg.bundle.generations import save_tensors
 from pedseg.bundle.recipe import Recipe, fold_entries
+from pedseg.evaluation.overlap import dice
 from pedseg.evaluation.plausibility import Appearance, Calibration, calibrate
 from pedseg.inference.checkpoint import WEIGHTS, to_device
 from pedseg.inference.plausibility import CODES, LIMITS, ShapeReader, load_reader
@@ -22,13 +23,16 @@ from pedseg.volumes.slices import SliceGrid, labels_to_windows
 from pedseg.workspace import write_json
 
 log = logging.getLogger("pedseg.train")
+OUTLINED = 0.7
+"""Dice of a validation exam's bone from which its outline counts as good: a bad one must not widen the limits."""
 Labels = NDArray[np.uint8]
 
 
 def calibrate_fold(recipe: Recipe, device: torch.device) -> None:
     """Write `models/plausibility.pt`, codes of the bones of training, and `models/plausibility.json`, their limits.
 
-    References are the training and validation exams; validation exams count also as the network outlines them.
+    References are the training and validation exams; validation exams count also as the network outlines them, where it
+    does so well.
     Nothing is written where the plan has no auto-encoder.
 
     Args:
@@ -61,14 +65,16 @@ def calibrate_domain(
     network = SelectedNetwork(recipe.plan, name)
     network.load_state_dict(read_tensors(recipe.root / WEIGHTS))
     network = to_device(network.eval(), recipe.plan, device)
-    predicted = [_predicted(entry, reader, network) for entry in validation]
+    predicted = [_predicted(recipe, entry, reader, network) for entry in validation]
     return {
         bone: calibrate(_of(bone, references), _of(bone, predicted), exams=len(references)) for bone in reader.bones
     }
 
 
-def _predicted(entry: CacheEntry, reader: ShapeReader, network: SelectedNetwork) -> dict[str, Appearance]:
-    """What a network outlines in a cached exam, measured as a prediction is."""
+def _predicted(
+    recipe: Recipe, entry: CacheEntry, reader: ShapeReader, network: SelectedNetwork
+) -> dict[str, Appearance]:
+    """The bones that a network outlines well in a cached exam, measured as a prediction's are."""
     plan, name, device = reader.plan, reader.domain, reader.device
     grid = SliceGrid.of_plain(entry.manifest.grid)
     prepared = Prepared(grid, np.zeros((0, 0, 0), np.float32), ())  # its slices stand in the cache
@@ -77,7 +83,9 @@ def _predicted(entry: CacheEntry, reader: ShapeReader, network: SelectedNetwork)
     labels = restore(prepared, list(predict_windows([network], images, plan, device, mirror=mirror)), plan, name)
     part = plan.predicted(name)
     windows = labels_to_windows(labels, grid.finer(part.label_detail), part.domain.n_classes)
-    return reader(windows, exam=entry.manifest.case)
+    scores = dict(zip(reader.bones, dice(windows, _labels(recipe, entry), part.domain.n_classes), strict=True))
+    seen = reader(windows, exam=entry.manifest.case)
+    return {bone: look for bone, look in seen.items() if scores[bone] >= OUTLINED}
 
 
 def _labels(recipe: Recipe, entry: CacheEntry) -> Labels:

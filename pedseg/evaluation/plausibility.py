@@ -156,8 +156,7 @@ def upper_bound(values: Sequence[float], level: float, *, least_spread: float) -
     """What the next value stays below with probability `level`, were all normal: mean + t s sqrt(1 + 1 / n)."""
     n = len(values)
     spread = max(float(np.std(values, ddof=1)), least_spread)
-    quantile = float(stdtrit(n - 1, level))
-    return float(np.mean(values)) + quantile * spread * math.sqrt(1 + 1 / n)
+    return float(np.mean(values)) + _quantile(n, level) * spread * math.sqrt(1 + 1 / n)
 
 
 def calibrate(references: Sequence[Appearance], predicted: Sequence[Appearance] = (), *, exams: int) -> Calibration:
@@ -174,14 +173,13 @@ def calibrate(references: Sequence[Appearance], predicted: Sequence[Appearance] 
     known = (*references, *predicted)
     distances = [_log(code_distance(a.code, _without(references, a.exam)), 1e-9) for a in known]
     shares, jumps = [_log(a.volume_share, 1e-9) for a in known], [_log(a.jump_mm, STILL_MM) for a in known]
-    dice = [a.reconstruction_dice for a in known]
     low = math.exp(-upper_bound([-s for s in shares], SHARE_LEVEL, least_spread=LEAST_SPREAD))
     high = math.exp(upper_bound(shares, SHARE_LEVEL, least_spread=LEAST_SPREAD))
     return Calibration(
         codes,
         exams,
         math.exp(upper_bound(distances, CODE_LEVEL, least_spread=LEAST_SPREAD)),
-        _least_dice(dice),
+        _least_dice(references, predicted),
         (low, high),
         math.exp(upper_bound(jumps, JUMP_LEVEL, least_spread=LEAST_SPREAD)) - STILL_MM,
     )
@@ -224,10 +222,21 @@ def _passed(seen: Appearance, distance: float, known: Calibration) -> tuple[str,
     return tuple(text for text, passed in found.items() if passed)
 
 
-def _least_dice(dice: Sequence[float]) -> float | None:
-    if float(np.mean(dice)) < DRAWN:
+def _least_dice(references: Sequence[Appearance], predicted: Sequence[Appearance]) -> float | None:
+    """Spread of all, about the mean of exams the auto-encoder has not learned: those it has it draws too well."""
+    new = {a.exam for a in predicted}
+    every = [a.reconstruction_dice for a in (*references, *predicted)]
+    unseen = [a.reconstruction_dice for a in (*references, *predicted) if a.exam in new] or every
+    centre = float(np.mean(unseen))
+    if centre < DRAWN:
         return None
-    return -upper_bound([-d for d in dice], RECONSTRUCTION_LEVEL, least_spread=LEAST_DICE_SPREAD)
+    spread = max(float(np.std(every, ddof=1)), LEAST_DICE_SPREAD)
+    return centre - _quantile(len(every), RECONSTRUCTION_LEVEL) * spread * math.sqrt(1 + 1 / len(unseen))
+
+
+def _quantile(n: int, level: float) -> float:
+    """Of Student's t with n - 1 degrees of freedom."""
+    return float(stdtrit(n - 1, level))
 
 
 def _without(references: Sequence[Appearance], exam: str) -> Floats:
