@@ -216,4 +216,5 @@ WARNINGS: dict[str, str] = {
     "PS-W134": "an exam has a reference and no prediction",
     "PS-W135": "an exam has a prediction and no reference",
     "PS-W136": "folds of a run are not finished",
+    "PS-W132": "a structure does not look like those of training",
 }

@@ -17,6 +17,7 @@ from pedseg.bundle.inference import (
 )
 from pedseg.bundle.judge import Judge, training_judge
 from pedseg.bundle.metrics import ExamDice
+from pedseg.bundle.plausibility import calibrate_fold
 from pedseg.bundle.prior import (
     FoldPrior,
     finish_prior,
@@ -70,6 +71,7 @@ __all__ = [
     "WritePrediction",
     "as_batch",
     "bundle_template",
+    "calibrate_fold",
     "check_fold",
     "check_outputs",
     "exam_items",

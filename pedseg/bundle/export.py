@@ -15,10 +15,12 @@ import torch
 
 from pedseg import __version__
 from pedseg.bundle.generations import Generations
-from pedseg.bundle.prior import NOTE, PRIOR
+from pedseg.bundle.prior import NOTE
 from pedseg.bundle.recipe import Recipe
 from pedseg.domains import Domain
 from pedseg.errors import ModelError, TrainingError, UsageError
+from pedseg.inference.autoencoder import PRIOR
+from pedseg.inference.plausibility import CODES, LIMITS
 from pedseg.plan import Fold, Plan, embed_plan, load_plan
 from pedseg.plan.files import parse, read_json
 from pedseg.storage.runs import MANIFEST, SOURCE, WEIGHTS, read_manifest
@@ -30,7 +32,7 @@ SHOWN = 5
 SEALED = (
     "LICENSE", "configs/*", "docs/*", WEIGHTS.as_posix(), SOURCE.as_posix(), "log.csv", "progress.png", "gradients.csv",
 )  # fmt: skip
-OF_PRIOR = (PRIOR.as_posix(), NOTE.as_posix(), "prior.csv", "prior.png")
+OF_PRIOR = (*(path.as_posix() for path in (PRIOR, NOTE, CODES, LIMITS)), "prior.csv", "prior.png")
 """Sealed too where the objective has an auto-encoder."""
 
 

@@ -12,6 +12,7 @@ from monai.inferers.inferer import Inferer
 from monai.transforms.transform import Transform
 
 from pedseg.inference.checkpoint import Model, load_model, to_device
+from pedseg.inference.plausibility import judge
 from pedseg.inference.predict import describe, mirror_of, predict_windows, restore
 from pedseg.inference.record import prediction_record
 from pedseg.plan import load_plan
@@ -138,7 +139,9 @@ class WritePrediction(Transform):
     def __call__(self, data: Mapping[str, Any]) -> Item:
         """Write the files of one exam."""
         volume, labels, exam = data["volume"], data["labels"], data["exam"]
-        prediction = describe(volume, data["prepared"], labels, self.part, seconds={})
+        grid, name, place = data["prepared"].grid, self.part.domain.name, torch.device("cpu")
+        verdicts = judge(labels, grid, self.model, name, device=place)
+        prediction = describe(volume, data["prepared"], labels, self.part, seconds={}, plausibility=verdicts)
         folder = _folder_of(exam, self.folder, self.exams)
         record = prediction_record(prediction, self.model)
         write_prediction(folder, volume, prediction.labels, self.part.domain, record, overwrite=self.overwrite)

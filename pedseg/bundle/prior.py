@@ -18,15 +18,14 @@ from pedseg.bundle.workflow import run_config
 from pedseg.data.batches import EqualBatches
 from pedseg.data.dataset import SliceDataset
 from pedseg.errors import ModelError, UsageError
+from pedseg.inference.autoencoder import PRIOR, read_autoencoder
 from pedseg.losses import Objective
 from pedseg.networks import MultiDomainAutoencoder, ShapeEncoder, build_autoencoder
-from pedseg.networks.state_dicts import mismatch, read_tensors, told
 from pedseg.plan import PriorSpec, label_digest
 from pedseg.plan.files import read_json
 from pedseg.workspace import digest_of, file_digest, write_json
 
 log = logging.getLogger("pedseg.train")
-PRIOR = Path("models/prior.pt")
 NOTE = Path("models/prior.json")
 """Says what `prior.pt` was made from and how well it reconstructs; written behind it."""
 
@@ -145,11 +144,7 @@ def load_prior(recipe: Recipe) -> MultiDomainAutoencoder:
     """
     if not _standing(recipe.root):
         raise ModelError("PS-A86", f"{PRIOR} is missing or not the file {NOTE.name} names: run pedseg_train again")
-    network, weights = _built(recipe), read_tensors(recipe.root / PRIOR)
-    if faults := mismatch(weights, network.state_dict()):
-        raise ModelError("PS-A102", f"weights of this plan's auto-encoder are needed, got {told(faults)}: train again")
-    network.load_state_dict(weights)
-    return network
+    return read_autoencoder(recipe.root, recipe.plan)
 
 
 def _standing(root: Path) -> dict[str, Any]:

@@ -32,6 +32,18 @@ def load_autoencoder(fold: Path, plan: Plan) -> MultiDomainAutoencoder | None:
     if plan.shape_prior is None:
         return None
     check_file(fold, PRIOR)
+    return read_autoencoder(fold, plan)
+
+
+def read_autoencoder(fold: Path, plan: Plan) -> MultiDomainAutoencoder:
+    """The same of a fold in training, which no `run.json` vouches for yet.
+
+    Raises:
+        ValueError: the plan's objective has no auto-encoder.
+        ModelError: PS-A98 more than tensors, PS-A102 not the plan's, PS-A86 damaged.
+    """
+    if plan.shape_prior is None:
+        raise ValueError(f"objective {plan.objective.name} has no auto-encoder")
     domains = [part.domain for part in plan.domains]
     network = build_autoencoder(plan.shape_prior.autoencoder, domains, seed=plan.schedule.seed)
     weights = read_tensors(fold / PRIOR)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -30,6 +30,8 @@ class Model:
     plan: Plan
     folds: tuple[Path, ...]
     _loaded: dict[tuple[str, str], tuple[SelectedNetwork, ...]] = field(default_factory=dict, repr=False, compare=False)
+    judges: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False, compare=False)
+    """What `plausibility` has read, by domain and device."""
 
     def networks(self, domain: str, device: torch.device) -> tuple[SelectedNetwork, ...]:
         """The networks of one domain, where and how they run fastest; read once, for many exams.

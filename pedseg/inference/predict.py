@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from torch import nn
 from pedseg.data.augment import Mirror
 from pedseg.domains import Domain
 from pedseg.errors import Notice
+from pedseg.evaluation.plausibility import Verdict
 from pedseg.inference.agreement import Votes
 from pedseg.inference.checkpoint import Model, load_model
 from pedseg.inference.device import autocast
+from pedseg.inference.plausibility import judge, notices_of, with_agreement
 from pedseg.plan import DomainPlan, Plan
 from pedseg.storage.prepare import Prepared, prepare
 from pedseg.volumes import Volume
@@ -43,6 +45,7 @@ class Prediction:
         seconds: wall time a stage.
         agreement: structure -> mean Dice between every two folds' own labels (see `Votes`); None where one fold
             predicted.
+        plausibility: bone -> whether it looks like those of training.
     """
 
     labels: Volume
@@ -50,6 +53,7 @@ class Prediction:
     notices: tuple[Notice, ...]
     seconds: dict[str, float]
     agreement: dict[str, float] | None = None
+    plausibility: Mapping[str, Verdict] = field(default_factory=dict)
 
 
 def predict_volume(
@@ -82,8 +86,12 @@ def predict_volume(
         probabilities = list(windows)
     with clock.stage("restore"):
         labels = restore(prepared, probabilities, model.plan, domain)
-    prediction = describe(volume, prepared, labels, part, seconds=clock.seconds)
-    return replace(prediction, agreement=votes.agreement(part.domain)) if votes else prediction
+    agreement = votes.agreement(part.domain) if votes else None
+    with clock.stage("judge"):
+        verdicts = judge(labels, prepared.grid, model, domain, device=place)
+        verdicts = with_agreement(verdicts, agreement, model, domain)
+    prediction = describe(volume, prepared, labels, part, seconds=clock.seconds, plausibility=verdicts)
+    return replace(prediction, agreement=agreement)
 
 
 def mirror_of(prepared: Prepared, plan: Plan, domain: str) -> Mirror | None:
@@ -138,11 +146,18 @@ def restore(
 
 
 def describe(
-    volume: Volume, prepared: Prepared, labels: NDArray[np.uint8], part: DomainPlan, *, seconds: dict[str, float]
+    volume: Volume,
+    prepared: Prepared,
+    labels: NDArray[np.uint8],
+    part: DomainPlan,
+    *,
+    seconds: dict[str, float],
+    plausibility: Mapping[str, Verdict],
 ) -> Prediction:
     """Labels with everything a reader should know about them."""
     notices = (*volume.notices, *prepared.notices, *_spacing_notice(prepared, part.spacing_mm))
-    return Prediction(volume.with_array(labels), part.domain, (*notices, *_findings(labels, part.domain)), seconds)
+    notices = (*notices, *_findings(labels, part.domain), *notices_of(plausibility))
+    return Prediction(volume.with_array(labels), part.domain, notices, seconds, plausibility=plausibility)
 
 
 def _pieces(plan: Plan, domain: str) -> int:

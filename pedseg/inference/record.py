@@ -27,6 +27,7 @@ def prediction_record(prediction: Prediction, model: Model, *, read_seconds: flo
         "domain": prediction.domain.name,
         "structures": structure_sizes(labels, prediction.domain),
         "agreement": _rounded(prediction.agreement),
+        "plausibility": {bone: verdict.as_plain for bone, verdict in prediction.plausibility.items()},
         "warnings": [_plain(n) for n in prediction.notices],
         "grid": {"shape": list(labels.shape), "spacing_mm": list(labels.spacing_mm), "affine": labels.affine.tolist()},
         "source": dict(labels.facts),

@@ -43,6 +43,13 @@ class Autoencoder(nn.Module):
         code: Tensor = self.encoder(masks)[-1]
         return code
 
+    def decode(self, code: Tensor) -> Tensor:
+        """Logits of G(code), (B, |C|, H, W)."""
+        for step in self.decoder:
+            code = step(code)
+        logits: Tensor = self.head(code)
+        return logits
+
     def stages(self, masks: Masks) -> list[Tensor]:
         """Feature maps of all nine scales, encoder then decoder: the s of B eq. 5."""
         features = list(self.encoder(masks))

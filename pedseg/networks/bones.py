@@ -59,6 +59,11 @@ class BoneAutoencoder(nn.Module):
         """(B, bones, H, W) -> codes (bones B, 512, H / 16, W / 16): a mask of one bone has one of its own."""
         return torch.cat([network.encode(mask) for network, mask in self._pairs(masks)])
 
+    def decode(self, code: Tensor) -> Tensor:
+        """What `encode` gave -> logits, (B, bones, H, W)."""
+        parts = zip(cast("Iterable[Autoencoder]", self.networks), code.chunk(len(self.networks)), strict=True)
+        return torch.cat([network.decode(part) for network, part in parts], 1)
+
     def _pairs(self, masks: Tensor) -> list[tuple[Autoencoder, Tensor]]:
         networks = cast("Iterable[Autoencoder]", self.networks)
         return list(zip(networks, torch.split(masks, 1, dim=1), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
@@ -112,6 +113,15 @@ class SliceGrid:
         return (
             Notice("PS-W121", f"the exam is {wide} mm, a window {reach:.0f} mm: {len(self.offsets)} windows a slice"),
         )
+
+    @classmethod
+    def of_plain(cls, values: Mapping[str, Any]) -> SliceGrid:
+        """What `as_plain` gave, as a grid again."""
+        shape, axes, flips = (tuple(values[key]) for key in ("shape", "axes", "flips"))
+        offsets = tuple((int(row), int(column)) for row, column in values["offsets"])
+        geometry = Geometry(shape, np.asarray(values["affine"], dtype=np.float64))
+        size = (int(values["size"][0]), int(values["size"][1]))
+        return cls(geometry, axes, flips, float(values["spacing_mm"]), int(values["window"]), size, offsets)
 
     def as_plain(self) -> dict[str, Any]:
         """Plain values for a manifest."""

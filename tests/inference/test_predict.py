@@ -53,7 +53,7 @@ def test_an_unseen_exam_is_segmented_on_its_own_grid(model: Model, name: str) ->
     assert prediction.labels.shape == image.shape
     np.testing.assert_array_equal(prediction.labels.affine, image.affine)
     assert scores(prediction.labels, reference, DOMAINS[name]).mean() > MARKS[name]
-    assert list(prediction.seconds) == ["load", "prepare", "network", "restore"]
+    assert list(prediction.seconds) == ["load", "prepare", "network", "restore", "judge"]
 
 
 def test_a_finer_exam_on_another_grid_is_segmented_there(model: Model) -> None:

@@ -178,6 +178,7 @@ def test_nothing_but_the_code_reaches_the_decoder() -> None:
     for step in network.decoder:
         features = step(features)
     assert torch.equal(network.head(features), network(masks))
+    assert torch.equal(network.decode(network.encode(masks)), network(masks))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

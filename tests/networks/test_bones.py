@@ -127,6 +127,9 @@ def test_auto_encoders_see_one_channel(strategy: str) -> None:
     assert len(firsts) == sum(WIDTHS[strategy])
     assert [x.shape for x in made(masks).logits] == [mask.shape for mask in masks]
     codes = made.encode(masks)
+    for k, mask in enumerate(masks):
+        own = made.select(k)
+        assert torch.equal(own.decode(own.encode(mask)), own(mask))
     assert [tuple(code.shape) for code in codes] == [(2 * width, 8, 4, 4) for width in WIDTHS[strategy]]
     other = [mask.clone() for mask in masks]
     other[0][:, 0] = 0

@@ -69,7 +69,7 @@ def test_a_nifti_exam_gets_labels_facts_and_a_picture(
     for name, size in record["structures"].items():
         assert size["voxels"] == int((array == plan.domain_plan("knee").domain.labels[name]).sum())
         assert size["volume_ml"] == pytest.approx(size["voxels"] * voxel_ml, abs=6e-4)
-    assert set(record["seconds"]) == {"read", "load", "prepare", "network", "restore"}
+    assert set(record["seconds"]) == {"read", "load", "prepare", "network", "restore", "judge"}
     assert set(record["versions"]) == {"pedseg", "python", "torch", "numpy"}
     said = capsys.readouterr()
     assert "femur_distal" in said.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from itertools import permutations, product
 
@@ -11,6 +12,7 @@ import pytest
 from pedseg.volumes.geometry import Geometry
 from pedseg.volumes.resample import up
 from pedseg.volumes.slices import (
+    SliceGrid,
     choose_slice_axis,
     from_windows,
     iter_onehot,
@@ -218,6 +220,16 @@ def test_an_exam_is_sliced_as_acquired_else_in_the_domains_plane(spacing, slice_
     volume = Volume(np.zeros((4, 5, 6)), np.diag([*spacing, 1]), slice_axis=slice_axis)
     chosen, notice = choose_slice_axis(volume, "axial")
     assert (chosen, notice.code if notice else None) == (axis, code)
+
+
+def test_a_grid_comes_back_from_its_plain_values():
+    labels = np.random.default_rng(0).integers(0, 3, (40, 30, 6)).astype(np.uint8)
+    volume = Volume(labels, _affine((1.0, 1.2, 4.0), angles=(0.1, -0.2, 0.3)), slice_axis=2)
+    grid = plan_slices(volume.geometry, slice_axis=2, spacing_mm=1.1, window=16)
+    again = SliceGrid.of_plain(json.loads(json.dumps(grid.as_plain())))
+    assert again.as_plain() == grid.as_plain()
+    assert len(again.offsets) > 1
+    np.testing.assert_array_equal(labels_to_windows(labels, again, 3), labels_to_windows(labels, grid, 3))
 
 
 def test_wrong_shapes_and_counts_are_refused():
