@@ -217,4 +217,5 @@ WARNINGS: dict[str, str] = {
     "PS-W135": "an exam has a prediction and no reference",
     "PS-W136": "folds of a run are not finished",
     "PS-W132": "a structure does not look like those of training",
+    "PS-W137": "what networks make of their slices could not be drawn",
 }

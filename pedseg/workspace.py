@@ -124,23 +124,27 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     if path.exists() and not overwrite:
         raise OutputError("PS-A104", f"{path.name} exists: choose another place or add --overwrite")
+    path = path.resolve()  # a link stays a link: what it points to is replaced
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.partial-", dir=path.parent))
     except OSError as error:
         raise output_error(error, path) from error
+    former = temporary.with_name(temporary.name + "-old")
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
         if path.exists():
-            path.rename(temporary.with_name(temporary.name + "-old"))
+            path.rename(former)
         temporary.rename(path)
         _sync(path.parent)
     except OSError as error:
         raise output_error(error, path) from error
     finally:
+        if former.exists() and not path.exists():
+            former.rename(path)  # interrupted between the two: the former comes back
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(temporary.with_name(temporary.name + "-old"), ignore_errors=True)
+        shutil.rmtree(former, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,15 +10,19 @@ from tqdm import tqdm
 
 from pedseg.cli import progress_hidden
 from pedseg.errors import ExitCode, Notice, UsageError
-from pedseg.evaluation.thresholds import load_ranking
+from pedseg.evaluation.scores import MEAN
+from pedseg.evaluation.summary import summarise
+from pedseg.evaluation.thresholds import RankingSystem, load_ranking
 from pedseg.workers import Failure, run_tasks
 from pedseg.workspace import Workspace, atomic_folder
 from pedseg_evaluate.exam import Result, score_task
 from pedseg_evaluate.options import EvaluateOptions
 from pedseg_evaluate.outcome import Outcome
-from pedseg_evaluate.output import check_output, write_outcomes
+from pedseg_evaluate.output import REPORT, check_output, write_outcomes
 from pedseg_evaluate.sources import Source, folder_sources
 
+METRICS = ("dice", "sensitivity", "specificity", "assd_mm", "mssd_mm", "ravd", "hd95_mm")
+"""That a ranking may name, beside the surface Dice."""
 log = logging.getLogger("pedseg.evaluate")
 
 
@@ -54,24 +58,53 @@ def pedseg_evaluate(
     output = Path(output)
     check_output(output, overwrite=options.overwrite)
     system = load_ranking(options.ranking)
+    _check_ranking(system, options.tolerance_mm)
     if runs:
         from pedseg_evaluate.runs import run_sources
 
         sources = run_sources([Path(run) for run in runs], Workspace.find(workspace), options)
     else:
         sources = folder_sources([Path(folder) for folder in predictions], options)
+    _check_apart(output, sources)
     for source in sources:
         _tell_gaps(source)
     outcomes = _score_all(sources, options.jobs)
+    for outcome in outcomes:
+        _tell_means(outcome)
     with atomic_folder(output, overwrite=True) as partial:
-        write_outcomes(partial, outcomes, options, system)
-    log.info("written to %s", output)
+        outcomes = write_outcomes(partial, outcomes, options, system)
+        check_output(output, overwrite=options.overwrite)  # somebody may have put something there meanwhile
+    log.info("written: %s", output / REPORT)
     return outcomes
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
     """7 where an exam failed or a prediction is missing."""
-    return ExitCode.PARTIAL if any(o.failures or o.source.missing for o in outcomes) else ExitCode.DONE
+    partial = any(o.failed or o.faults or o.source.missing for o in outcomes)
+    return ExitCode.PARTIAL if partial else ExitCode.DONE
+
+
+def _check_apart(output: Path, sources: Sequence[Source]) -> None:
+    """Refuse an output among the masks that are read: the next evaluation would take it for an exam."""
+    inside = output.resolve()
+    for source in sources:
+        for folder in source.folders:
+            if folder.resolve() in (inside, *inside.parents):
+                raise UsageError("PS-A109", f"output {output} is inside {folder.name}: name a folder elsewhere with -o")
+
+
+def _check_ranking(system: RankingSystem, tolerance_mm: float) -> None:
+    """Refuse thresholds of metrics that nobody computes, before anything is scored."""
+    known = (*METRICS, f"surface_dice_{tolerance_mm:g}mm")
+    if unknown := [name for name in system.metrics if name not in known]:
+        raise UsageError("PS-A96", f"--ranking: no metric {unknown[0]!r}, known: {', '.join(known)}")
+
+
+def _tell_means(outcome: Outcome) -> None:
+    """Dice of every joint, mean over its bones and exams."""
+    for row in summarise([outcome.method]):
+        if row.metric == "dice" and row.structure == MEAN:
+            log.info("%s, %s: Dice %.3f over the bones of %d exams", outcome.source.name, row.domain, row.mean, row.n)
 
 
 def _score_all(sources: Sequence[Source], jobs: int) -> tuple[Outcome, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -27,11 +28,13 @@ class Outcome:
         source: what was to be scored.
         done: exams with their scores.
         failures: exams that could not be scored.
+        faults: what else could not be made.
     """
 
     source: Source
     done: tuple[tuple[Task, Result], ...]
     failures: tuple[Failure, ...] = ()
+    faults: tuple[str, ...] = ()
 
     @cached_property
     def method(self) -> Method:
@@ -50,6 +53,24 @@ class Outcome:
         """Whether anything was compared."""
         return any(task.reference is not None for task, _ in self.done)
 
+    @property
+    def failed(self) -> dict[str, str]:
+        """`domain/exam` -> why it could not be scored."""
+        return {**self.source.failed, **{"/".join(f.key[1:]): str(f.error) for f in self.failures}}
+
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """What a mean of this method does not cover, a line each."""
+        name = self.source.name
+        lines = [f"{name}, no prediction: {_some(self.source.missing)}."] if self.source.missing else []
+        lines += [f"{name}, no reference: {_some(self.source.unscored)}."] if self.source.unscored else []
+        lines += [f"{name}, could not be scored: {exam} ({why})." for exam, why in self.failed.items()]
+        if unfinished := self.source.facts.get("unfinished"):
+            lines.append(f"{name}, folds not finished: {', '.join(unfinished)}.")
+        if self.source.untested:
+            lines.append(f"{name}, in no fold a test exam: {_some(self.source.untested)}.")
+        return tuple(lines)
+
     def record(self) -> dict[str, Any]:
         """What `scores.json` holds."""
         return {
@@ -61,7 +82,9 @@ class Outcome:
             "exams": _nested(self.method.scores),
             "missing": list(self.source.missing),
             "unscored": list(self.source.unscored),
-            "failed": {"/".join(f.key[1:]): str(f.error) for f in self.failures},
+            "untested": list(self.source.untested),
+            "failed": self.failed,
+            "notices": {"/".join(t.key[1:]): [str(n) for n in r.notices] for t, r in self.done if r.notices},
             "versions": versions(),
         }
 
@@ -72,6 +95,10 @@ def versions() -> dict[str, str]:
 
     libraries = {"numpy": np.__version__, "scipy": scipy.__version__}
     return {"pedseg": __version__, "python": platform.python_version(), **libraries}
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
 def _summary(method: Method) -> dict[str, Any]:

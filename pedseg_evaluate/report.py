@@ -46,13 +46,17 @@ class Shown:
 
 def evaluation_report(shown: Shown) -> EvaluationReport:
     """Everything the page needs; exams are read when the page asks for them, one at a time."""
-    main = next(o for o in shown.outcomes if o.source.name == shown.main)
-    scored = all(o.has_references for o in shown.outcomes)
+    scored_ones = [o for o in shown.outcomes if o.done]
+    main = next(o for o in scored_ones if o.source.name == shown.main)
+    scored = all(o.has_references for o in scored_ones)
     return EvaluationReport(
         title="Evaluation of bone masks" if scored else "Bone masks without references",
-        domains=_domains(shown.outcomes),
+        domains=_domains(scored_ones),
         exams=_views(main) if shown.pictures else (),
-        methods=tuple(o.method for o in shown.outcomes),
+        methods=tuple(o.method for o in scored_ones),
+        main=shown.main,
+        gaps=tuple(line for o in shown.outcomes for line in o.gaps),
+        patients=_patients(main),
         subtitle=_subtitle(shown, main),
         tables=tuple(named.table for named in shown.tables if named.group == "scores"),
         statistics=tuple(named.table for named in shown.tables if named.group in {"statistics", "ranking"}),
@@ -65,19 +69,27 @@ def evaluation_report(shown: Shown) -> EvaluationReport:
 
 
 def _domains(outcomes: Sequence[Outcome]) -> tuple[Domain, ...]:
-    found = {task.domain.name: task.scored for o in outcomes for task, _ in o.done}
+    """As the method with most structures sees them: a union has no bones to show."""
+    found: dict[str, Domain] = {}
+    for task in (task for o in outcomes for task, _ in o.done):
+        known = found.get(task.domain.name)
+        if known is None or len(task.scored.structures) > len(known.structures):
+            found[task.domain.name] = task.scored
     return tuple(found.values())
+
+
+def _patients(outcome: Outcome) -> dict[tuple[str, str], str]:
+    """(domain, exam) -> patient, where the workspace tells."""
+    return {(t.domain.name, t.exam): t.image.patient for t, _ in outcome.done if t.image is not None}
 
 
 def _subtitle(shown: Shown, main: Outcome) -> str:
     names = ", ".join(o.source.name for o in shown.outcomes)
     exams = len(main.done)
-    told = f"{exams} exam{'s' if exams != 1 else ''} of {names}."
-    if len(shown.outcomes) > 1:
-        told = f"{names}: {exams} exams. Pictures are of {shown.main}, with which the others are compared."
-    found = ((main.source.missing, "without a prediction"), (main.failures, "that could not be scored"))
-    gaps = [f"{len(exams)} {what}" for exams, what in found if exams]
-    return f"{told} Left out: {', '.join(gaps)}." if gaps else told
+    told = f"{exams} exam{'s' if exams != 1 else ''}"
+    if len(shown.outcomes) == 1:
+        return f"{told} of {names}."
+    return f"{names}. Pictures are of {shown.main} ({told}), with which the others are compared."
 
 
 def _views(outcome: Outcome) -> Iterator[ExamView]:
@@ -97,9 +109,8 @@ def _view(task: Task, result: Result) -> ExamView:
     noted = tuple(f"{w.get('code')}: {w.get('text')}" for w in record.get("warnings", ()) if isinstance(w, Mapping))
     plausibility = record.get("plausibility")
     judged = plausibility if isinstance(plausibility, Mapping) else None
-    return ExamView(
-        task.exam, task.scored, image, prediction, reference, result.scores, (*warnings, *noted), judged
-    )
+    said = (*warnings, *map(str, result.notices), *noted)
+    return ExamView(task.exam, task.scored, image, prediction, reference, result.scores, said, judged)
 
 
 def _record(task: Task) -> dict[str, Any]:
@@ -152,7 +163,7 @@ def _made_by(outcome: Outcome) -> dict[str, Any]:
     """The model that a folder's first prediction names; a run's facts name its own."""
     if outcome.source.run is not None:
         return {}
-    model = _record(outcome.done[0][0]).get("model")
+    model = _record(outcome.done[0][0]).get("model") if outcome.done else None
     return {"model": model} if model else {}
 
 

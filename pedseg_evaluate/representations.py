@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pedseg.report.page import Block, Picture, TableBlock, Text
 from pedseg.report.tables import Cell, Table
-from pedseg.storage.runs import MANIFEST
+from pedseg.storage.runs import run_plan
 from pedseg.workspace import Workspace, atomic_write
+from pedseg_evaluate.sources import Source
 
 if TYPE_CHECKING:
     import torch
@@ -84,20 +85,25 @@ def representation_pictures(
     return RepresentationPictures((*pictures, *_of_examples(found)), tuple(tables), tuple(notes))
 
 
-def representation_blocks(run: Path, name: str, folder: Path, *, seed: int) -> list[Block]:
+def representation_blocks(source: Source, folder: Path, *, seed: int) -> list[Block]:
     """The first finished fold of a run as blocks of the page, its pictures as files too.
 
     Args:
-        run: `<workspace>/runs/<plan>/<run>/`.
-        name: of the method.
+        source: a run, with the workspace that holds its slice cache.
         folder: gets a PNG a picture.
         seed: of what is drawn.
+
+    Raises:
+        ModelError, InputError: the fold is not whole, or the cache not its plan's.
     """
-    fold = min((p.parent for p in run.glob(f"fold_*/{MANIFEST}")), key=lambda path: (len(path.name), path.name))
-    log.info("representations of %s, %s: about a minute", name, fold.name)
-    found = representation_pictures(fold, Workspace(run.parents[2]), seed=seed)
+    if source.run is None:
+        return []
+    _, finished = run_plan(source.run)
+    fold = source.run / f"fold_{finished[0]}"
+    log.info("representations of %s, %s: about a minute", source.name, fold.name)
+    found = representation_pictures(fold, source.home or Workspace(source.run.parents[2]), seed=seed)
     folder.mkdir(parents=True, exist_ok=True)
-    blocks: list[Block] = [Text(f"{name}, {fold.name.replace('_', ' ')}.", "lead")]
+    blocks: list[Block] = [Text(f"{source.name}, {fold.name.replace('_', ' ')}.", "lead")]
     for picture in found.pictures:
         with atomic_write(folder / f"{picture.name}.png") as path:
             path.write_bytes(picture.png)

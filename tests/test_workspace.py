@@ -88,6 +88,35 @@ def test_a_folder_is_whole_or_not_at_all(tmp_path: Path):
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
+def test_a_folder_that_is_interrupted_while_it_changes_places_comes_back(tmp_path: Path, monkeypatch):
+    path = tmp_path / "run"
+    with atomic_folder(path) as temporary:
+        (temporary / "a").write_text("first")
+    rename, calls = Path.rename, []
+
+    def interrupted(self: Path, target: Path) -> Path:
+        calls.append(self)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_folder(path, overwrite=True) as temporary:
+        (temporary / "a").write_text("second")
+    assert (path / "a").read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path: Path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    with atomic_folder(tmp_path / "link", overwrite=True) as temporary:
+        (temporary / "a").write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there" / "a").read_text() == "new"
+    assert {p.name for p in tmp_path.iterdir()} == {"there", "link"}
+
+
 def test_what_the_system_refuses_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match=r"PS-A105: cannot write below \("):
