@@ -108,17 +108,24 @@ def main(arguments: list[str] | None = None) -> int:
     return int(not reached)
 
 
-def train(root: Path, *, epochs: int = EPOCHS, prior: int = PRIOR["epochs"]) -> Path:  # type: ignore[assignment]
-    """Phantoms, plan, slice cache, one fold."""
+def train(root: Path, *, epochs: int = EPOCHS) -> Path:
+    """One fold of `planned`."""
+    planned(root, epochs=epochs)
+    (fold,) = pedseg_train(["0"], root, options=TrainOptions())
+    return fold
+
+
+def planned(root: Path, *, epochs: int, prior: int = 18) -> Plan:
+    """Phantoms, plan and slice cache; epochs of the network and of the auto-encoder."""
     patients = VALIDATION.stop
     pedseg_phantom(DOMAINS, patients, root / "raw", options=PhantomOptions(matrix=MATRIX))
     options = PlanOptions(preset="media2023", objective="msc+mjap", window=MATRIX, batch=6, precision="auto")
     pedseg_plan(DOMAINS, root, options=options)
     files = Workspace(root).plan("default")
-    save_plan(edited(load_plan(files.plan), epochs, prior), files)
+    plan = edited(load_plan(files.plan), epochs, prior)
+    save_plan(plan, files)
     pedseg_preprocess(root, jobs=2)
-    (fold,) = pedseg_train(["0"], root, options=TrainOptions())
-    return fold
+    return plan
 
 
 def edited(plan: Plan, epochs: int, prior: int) -> Plan:

@@ -6,11 +6,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks.plausibility import FALSE, FLAGGED, Trial, cut, looks, rates, report, shifts, train
+from benchmarks.plausibility import FALSE, FLAGGED, Trial, cut, looks, planned, rates, report, shifts
+from pedseg.bundle import (
+    calibrate_fold,
+    finish_fold,
+    fold_entries,
+    load_recipe,
+    make_fold,
+    run_prior,
+    training_network,
+)
+from pedseg.bundle.generations import save_tensors
+from pedseg.data import SliceDataset
 from pedseg.evaluation.plausibility import LOOK_AGAIN, LOOKS_LIKE, STILL_MM, Verdict
 from pedseg.inference import load_model
+from pedseg.inference.checkpoint import WEIGHTS
 from pedseg.volumes import Volume
+from pedseg.workspace import Workspace
 
 VALUES = {
     "code_distance": 1.0, "code_limit": 2.0, "reconstruction_dice": 0.9, "reconstruction_limit": 0.8,
@@ -69,9 +83,17 @@ def test_each_kind_of_failure_counts_alike(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.slow
 def test_planted_failures_are_told_from_good_masks(tmp_path: Path) -> None:
-    """Of outlines alone: the auto-encoder is trained briefly, the network for one epoch only."""
-    model = load_model(train(tmp_path, epochs=1, prior=6))
-    trials = [trial for look in looks(model, range(9, 13)) for trial in look.references()]
+    """Of outlines alone: the auto-encoder is trained briefly, the network not at all, so that it outlines nothing."""
+    plan, folder = planned(tmp_path, epochs=1, prior=4), Workspace(tmp_path).fold("default", "main", "0")
+    make_fold(folder, plan, "0", plan.folds[0])
+    recipe, cpu = load_recipe(folder), torch.device("cpu")
+    slices = SliceDataset(fold_entries(recipe, "train"))
+    run_prior(recipe, slices, cpu)
+    save_tensors(folder / WEIGHTS, training_network(recipe, slices, cpu).state_dict())
+    calibrate_fold(recipe, cpu)
+    finish_fold(recipe, 0)
+    trials = [trial for look in looks(load_model(folder), range(9, 12)) for trial in look.references()]
+    report(trials)
     told, wrongly = rates(trials)
     assert told >= FLAGGED
     assert wrongly <= FALSE

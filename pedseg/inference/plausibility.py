@@ -36,8 +36,8 @@ from pedseg.volumes.slices import SliceGrid, labels_to_windows
 
 CODES = Path("models/plausibility.pt")
 LIMITS = Path("models/plausibility.json")
-ROWS = 24
-"""Slices an exam that the auto-encoder looks at, shared out among its bones; a hundred would say no more."""
+ROWS = 12
+"""Slices that the auto-encoder looks at, shared out among bones: each costs what the network takes for one."""
 BATCH = 8
 """Slices at once. Fixed, for the batch's size may change the last bits of a convolution."""
 Labels = NDArray[np.uint8]
