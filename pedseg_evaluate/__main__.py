@@ -23,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--names", nargs="+", metavar="NAME", help="of the methods; else their folders' names")
     flags.add_argument("--against", metavar="NAME", help="method the others are compared with; else the last")
     flags.add_argument(
-        "--labels", nargs="+", type=_labelled, metavar="BONE=V,V", help="values in the predictions, such as talus=3"
+        "--labels", nargs="+", type=_labelled, metavar="BONE=V,V",
+        help="values in the predictions, such as talus=3; of one of several methods theirs:talus=3",
     )
     flags.add_argument("--tolerance-mm", type=_distance, default=1.0, metavar="MM", help="of the surface Dice")
     flags.add_argument("--ranking", type=Path, metavar="FILE", help="thresholds of the ranking instead of D's")

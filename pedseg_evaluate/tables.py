@@ -24,7 +24,10 @@ TESTS: dict[str, TestName] = {"ks": "kolmogorov_smirnov", "wilcoxon": "wilcoxon"
 """Of 2D scores: A's and B's, and D's."""
 IN_REPORT = ("dice", "assd_mm", "mssd_mm")
 """Metrics that are compared on the page: those of A and of B's table 2."""
+TITLES = {"ks": "Kolmogorov and Smirnov's test", "wilcoxon": "Wilcoxon's signed-rank test"}
+BEYOND = ("hd95", "surface_dice")
 VOLUMES = ("volume_ml", "reference_volume_ml")
+FAR = "Distances count there as the diagonal of the exam's grid, so means of distances say little."
 WRITERS = {".md": to_markdown, ".csv": to_csv, ".tex": to_latex}
 
 
@@ -76,6 +79,9 @@ def _means(methods: Sequence[Method]) -> Iterator[Named]:
     if bones:
         yield Named("scores_3d", "scores", _noted(stacked(summaries, structure=MEAN), notes))
         yield Named("scores_3d_by_domain", "", side_by_side(summaries, structure=MEAN))
+    further = tuple(dict.fromkeys(s.metric for s in summaries if s.metric.startswith(BEYOND)))
+    table = stacked(summaries, structure=MEAN if bones else UNION, metrics=further)
+    yield Named("scores_3d_further", "scores", replace(table, title=f"{table.title}: beyond the papers"))
     yield Named("scores_3d_union" if bones else "scores_3d", "scores", stacked(summaries, structure=UNION))
     for domain in dict.fromkeys(s.domain for s in summaries):
         own = tuple(_missing_bones(methods, domain))
@@ -93,8 +99,9 @@ def _missing_bones(methods: Sequence[Method], domain: str = "") -> Iterator[str]
             and (value == 0) != (volumes.get((place, exam, structure, VOLUMES[1])) == 0)
         )  # fmt: skip
         if lacking:
-            told = ", ".join(f"{structure} in {n} exam{'s' if n > 1 else ''}" for structure, n in lacking.items())
-            yield f"{method.name}: one mask lacks {told}; its distances there are the diagonal of the exam's grid."
+            bones = ((name.replace("_", " "), n) for name, n in lacking.items())
+            told = ", ".join(f"{bone} in {n} exam{'s' if n > 1 else ''}" for bone, n in bones)
+            yield f"{method.name}: found in one of prediction and reference only: {told}. {FAR}"
 
 
 def _noted(table: Table, notes: tuple[str, ...]) -> Table:
@@ -108,7 +115,9 @@ def _in_slices(methods: Sequence[Method], against: str, seed: int) -> Iterator[N
         tail = "" if structure == MEAN else "_union"
         for name, test in TESTS.items() if len(methods) > 1 else ():
             compared = compare_slices(methods, against, test=test, structures=(structure,), seed=seed)
-            yield Named(f"scores_2d{tail}_{name}", "scores", slice_table(summaries, compared, structure=structure))
+            table = slice_table(summaries, compared, structure=structure)
+            table = replace(table, title=f"{table.title}, p of {TITLES[name]}")
+            yield Named(f"scores_2d{tail}_{name}", "scores", table)
             yield Named(f"slices{tail}_{name}", "statistics", comparison_table(compared, structure=structure))
         if len(methods) == 1:
             yield Named(f"scores_2d{tail}", "scores", slice_table(summaries, structure=structure))
