@@ -104,7 +104,8 @@ def _tell_means(outcome: Outcome) -> None:
     """Dice of every joint, mean over its bones and exams."""
     for row in summarise([outcome.method]):
         if row.metric == "dice" and row.structure == MEAN:
-            log.info("%s, %s: Dice %.3f over the bones of %d exams", outcome.source.name, row.domain, row.mean, row.n)
+            exams = f"{row.n} exam{'s' if row.n != 1 else ''}"
+            log.info("%s, %s: Dice %.3f over the bones of %s", outcome.source.name, row.domain, row.mean, exams)
 
 
 def _score_all(sources: Sequence[Source], jobs: int) -> tuple[Outcome, ...]:
