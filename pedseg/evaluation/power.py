@@ -74,7 +74,7 @@ class Power:
 
 
 def powers(methods: Sequence[Method]) -> tuple[Power, ...]:
-    """Per domain, and with several domains put together: over exams where every method has an answer that is compared, so no volumes."""
+    """Per domain, and with several domains put together."""
     shared = [dict.fromkeys(_compared(m)) for m in methods]
     common = [exam for exam in shared[0] if all(exam in other for other in shared)] if shared else []
     domains = dict.fromkeys(domain for m in methods for domain in m.domains)
