@@ -7,6 +7,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+WHOLE = "all"
+"""The one structure of a domain whose structures count as one (D eq. 18)."""
+RESERVED = frozenset({WHOLE, "mean"})
+"""Names of many structures in scores: their union and their mean."""
 
 
 class Structure(BaseModel):
@@ -55,6 +59,8 @@ class Domain(BaseModel):
     def _consistent(self) -> Domain:
         names = [s.name for s in self.structures]
         _refuse_repeats(names, "structure names")
+        if taken := sorted(RESERVED.intersection(names)) if names != [WHOLE] else []:
+            raise ValueError(f"no structure can be named {taken[0]!r}, which stands for many: choose another name")
         paired = [name for pair in self.mirror_pairs for name in pair]
         _refuse_repeats(paired, "mirror_pairs")
         if unknown := sorted(set(paired) - set(names)):
@@ -80,7 +86,7 @@ class Domain(BaseModel):
     @property
     def union(self) -> Domain:
         """The same domain with one structure, `all`, in place of its own (D eq. 18)."""
-        whole = Structure(name="all", title="all structures", color=self.structures[0].color)
+        whole = Structure(name=WHOLE, title="all structures", color=self.structures[0].color)
         return self.model_copy(update={"structures": (whole,), "mirror_pairs": ()})
 
     @property

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pedseg.evaluation.gather import by_name, quantities
+from pedseg.evaluation.gather import Quantity, by_name, quantities
 from pedseg.evaluation.scores import MEAN, UNION, Method
 
 FEWEST = 20
@@ -23,6 +24,8 @@ class Normality:
         n: slices with an answer.
         statistic: skew and kurtosis together; NaN where the test cannot be made.
         p: of scores at least as far from normal, were they normal; NaN likewise.
+        skewness: third standardised moment, 0 of a normal distribution; NaN likewise.
+        kurtosis: fourth standardised moment less 3, 0 of a normal distribution; NaN likewise.
     """
 
     domain: str
@@ -32,6 +35,8 @@ class Normality:
     n: int
     statistic: float = float("nan")
     p: float = float("nan")
+    skewness: float = float("nan")
+    kurtosis: float = float("nan")
 
     @property
     def verdict(self) -> str:
@@ -49,18 +54,21 @@ def normality(methods: Sequence[Method]) -> tuple[Normality, ...]:
     Raises:
         ValueError: two methods of one name, or two values for one slice.
     """
-    from scipy.stats import normaltest
-
     gathered = by_name(methods, slices=True)
-    rows: list[Normality] = []
-    for quantity in (q for q in quantities(gathered) if q.structure in {MEAN, UNION}):
-        for name, values in gathered.items():
-            if quantity not in values:
-                continue
-            known = np.array([v for v in values[quantity].values() if not np.isnan(v)])
-            if len(known) < FEWEST or np.ptp(known) == 0:
-                rows.append(Normality(*quantity, name, len(known)))
-                continue
-            found = normaltest(known)
-            rows.append(Normality(*quantity, name, len(known), float(found.statistic), float(found.pvalue)))
-    return tuple(rows)
+    wanted = [q for q in quantities(gathered) if q.structure in {MEAN, UNION}]
+    return tuple(
+        _tested(quantity, name, np.array([v for v in values[quantity].values() if not np.isnan(v)]))
+        for quantity in wanted
+        for name, values in gathered.items()
+        if quantity in values
+    )
+
+
+def _tested(quantity: Quantity, name: str, known: NDArray[np.float64]) -> Normality:
+    from scipy.stats import kurtosis, normaltest, skew
+
+    if len(known) < FEWEST or np.ptp(known) == 0:
+        return Normality(*quantity, name, len(known))
+    found = normaltest(known)
+    shape = (float(skew(known)), float(kurtosis(known)))
+    return Normality(*quantity, name, len(known), float(found.statistic), float(found.pvalue), *shape)

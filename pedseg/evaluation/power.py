@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pedseg.evaluation.gather import POOLED
+from pedseg.evaluation.gather import POOLED, higher_is_better
 from pedseg.evaluation.scores import Method
 
 LEVEL, POWER = 0.05, 0.80
@@ -26,7 +26,7 @@ class Power:
 
     Args:
         domain: such as `knee`, or `all domains`.
-        n: exams that every method was scored on.
+        n: exams where every method has an answer that is compared.
     """
 
     domain: str
@@ -74,8 +74,8 @@ class Power:
 
 
 def powers(methods: Sequence[Method]) -> tuple[Power, ...]:
-    """Per domain, and with several domains put together: over exams that every method was scored on."""
-    shared = [{(s.domain, s.exam): None for s in m.scores} for m in methods]
+    """Per domain, and with several domains put together."""
+    shared = [dict.fromkeys(_compared(m)) for m in methods]
     common = [exam for exam in shared[0] if all(exam in other for other in shared)] if shared else []
     domains = dict.fromkeys(domain for m in methods for domain in m.domains)
     rows = tuple(Power(name, sum(domain == name for domain, _ in common)) for name in domains)
@@ -85,3 +85,10 @@ def powers(methods: Sequence[Method]) -> tuple[Power, ...]:
 def short_p(p: float) -> str:
     """Such as 0.0625 or 3.1e-5."""
     return f"{p:.3g}" if p >= 0.001 else f"{p:.1e}".replace("e-0", "e-")
+
+
+def _compared(method: Method) -> Iterator[tuple[str, str]]:
+    """Domain and exam of every answer that a test can use."""
+    for score in method.scores:
+        if higher_is_better(score.metric) is not None and not math.isnan(score.value):
+            yield score.domain, score.exam

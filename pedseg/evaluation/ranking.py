@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pedseg.errors import UsageError, did_you_mean
-from pedseg.evaluation.gather import Place, Quantity, Values, by_name, exam_values
+from pedseg.evaluation.gather import Place, Quantity, Values, by_name, exam_values, higher_is_better
 from pedseg.evaluation.scores import UNION, Method
 from pedseg.evaluation.thresholds import RankingSystem, load_ranking
 
@@ -25,7 +25,8 @@ class Ranked:
         std: with n - 1 in the denominator; NaN below two exams.
         rank: 1 is best; equal scores share it.
         n: exams.
-        n_missing: of them without a mask of this method, where others have one; they score zero.
+        n_missing: of them without a mask of this method, where others have one; they score zero. A method without any
+            score in a domain where others have some stays in its ranking so.
     """
 
     domain: str
@@ -81,9 +82,9 @@ def exam_scores(
 ) -> dict[str, dict[str, float]]:
     """Scores 0..100 by exam and metric: what a spider plot shows.
 
-    An exam with no answer at all (nothing in the mask, nothing in the reference) is left out; where one metric alone
-    has none (the reference is empty, so no sensitivity) it scores zero. A structure the mask misses needs no rule:
-    its Dice is 0 and its distances are the longest possible.
+    A domain without references has none. An exam with no answer at all (nothing in the mask, nothing in the reference)
+    is left out; where one metric alone has none (the reference is empty, so no sensitivity) it scores zero. A structure
+    the mask misses needs no rule: its Dice is 0 and its distances are the longest possible.
 
     Args:
         method: with scores.
@@ -102,8 +103,9 @@ def rank(
 ) -> tuple[Ranked, ...]:
     """Mean score, its standard deviation and rank of every method, per domain.
 
-    An exam that another method was scored on and this one was not scores zero: what a method leaves out must not help
-    it. `Ranked.n_missing` says so.
+    An exam that another method was scored on and this one was not scores zero, and so does every exam of a domain that
+    it leaves out: what a method leaves out must not help it. `Ranked.n_missing` says so. Domains where no method was
+    compared with a reference are not ranked.
 
     Args:
         methods: with scores; those of a domain are ranked among themselves.
@@ -139,17 +141,17 @@ def robustness(
 
 
 def _rank(gathered: Mapping[str, Values], system: RankingSystem, structure: str) -> tuple[Ranked, ...]:
-    domains = dict.fromkeys(q.domain for values in gathered.values() for q in values)
+    found = dict.fromkeys(q.domain for values in gathered.values() for q in values)
+    domains = [domain for domain in found if any(_compared(values, domain) for values in gathered.values())]
     return tuple(row for domain in domains for row in _rank_domain(gathered, domain, system, structure))
 
 
 def _rank_domain(
     gathered: Mapping[str, Values], domain: str, system: RankingSystem, structure: str
 ) -> tuple[Ranked, ...]:
-    here = {name: values for name, values in gathered.items() if any(q.domain == domain for q in values)}
-    answered = {name: _exam_scores(name, values, domain, system, structure) for name, values in here.items()}
+    answered = {name: _exam_scores(name, values, domain, system, structure) for name, values in gathered.items()}
     exams = {exam for found in answered.values() for exam in found}
-    missing = {name: len(exams - _exams(values, domain)) for name, values in here.items()}
+    missing = {name: len(exams - _exams(values, domain)) for name, values in gathered.items()}
     scores = {
         name: np.array([np.mean([*each.values()]) for each in found.values()] + [0.0] * missing[name])
         for name, found in answered.items()
@@ -159,6 +161,11 @@ def _rank_domain(
         Ranked(domain, name, means[name], _std(found), _place(means[name], means.values()), len(found), missing[name])
         for name, found in scores.items()
     )
+
+
+def _compared(values: Values, domain: str) -> bool:
+    """Whether the domain has more than volumes, which need no reference."""
+    return any(q.domain == domain and higher_is_better(q.metric) is not None for q in values)
 
 
 def _exams(values: Values, domain: str) -> set[str]:
@@ -172,6 +179,8 @@ def _std(values: NDArray[np.float64]) -> float:
 def _exam_scores(
     name: str, values: Values, domain: str, system: RankingSystem, structure: str
 ) -> dict[str, dict[str, float]]:
+    if not _compared(values, domain):
+        return {}
     columns = {metric: _column(name, values, Quantity(domain, structure, metric)) for metric in system.metrics}
     found: dict[str, dict[str, float]] = {}
     for place in dict.fromkeys(place for column in columns.values() for place in column):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ MEAN = "mean"
 """In tables: the mean over an exam's bones (A, B, C). Never a row of scores.csv, for it follows from the others."""
 COLUMNS = ("exam", "domain", "structure", "metric", "value", "unit")
 SLICE_COLUMNS = ("exam", "domain", "structure", "slice", "metric", "value")
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a spreadsheet take a text for a formula; East Asian programs take the wide forms too."""
+_RISKY = re.compile(rf"'*[\t\r{re.escape(''.join(FORMULA))}]")
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,20 @@ def unit_of(metric: str) -> str:
     return next((unit for unit in ("mm", "ml") if metric.endswith(f"_{unit}")), "fraction")
 
 
+def is_number(text: str) -> bool:
+    """Whether a cell is a number as it stands."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def write_scores(scores: Iterable[Score], path: Path) -> None:
-    """Write `scores.csv`; an empty value means that there is no answer."""
+    """Write `scores.csv`; an empty value means that there is no answer.
+
+    A name that a spreadsheet would run gets an apostrophe in front, here and in `slices.csv`; reading takes it away.
+    """
     rows = ((s.exam, s.domain, s.structure, s.metric, _told(s.value), s.unit) for s in scores)
     write_text(path, _table(COLUMNS, rows))
 
@@ -121,8 +137,16 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([_harmless(str(cell)) for cell in row] for row in rows)
     return text.getvalue()
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if _RISKY.match(text) and not is_number(text) else text
+
+
+def _as_named(text: str) -> str:
+    return text[1:] if text.startswith("'") and _RISKY.match(text) else text
 
 
 def _told(value: float) -> str:
@@ -137,7 +161,7 @@ def _rows(path: Path, columns: Sequence[str]) -> list[list[str]]:
         raise InputError("PS-A121", f"{path.name} is not a table of scores: run pedseg_evaluate again") from error
     if tuple(first) != tuple(columns) or any(len(row) != len(columns) for row in rows):
         raise InputError("PS-A121", f"{path.name}: wanted columns {', '.join(columns)}, got {', '.join(first)[:200]}")
-    return rows
+    return [[_as_named(cell) for cell in row] for row in rows]
 
 
 def _value(text: str, path: Path) -> float:

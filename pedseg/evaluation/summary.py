@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pedseg.evaluation.gather import Quantity, by_name, higher_is_better, quantities
+from pedseg.evaluation.gather import Place, Quantity, Values, by_name, higher_is_better, quantities
 from pedseg.evaluation.scores import MEAN, UNION, Method, unit_of
 
 Mark = Literal["", "best", "second"]
@@ -78,16 +78,20 @@ class SliceSummary:
 def summarise(methods: Sequence[Method]) -> tuple[Summary, ...]:
     """Mean and standard deviation in 3D, per domain, structure, metric and method, best and second best marked.
 
+    A method without any score in a domain that others have scores in is there without a mean. Means over different
+    exams are not marked.
+
     Raises:
         ValueError: two methods of one name, or two values for one exam.
     """
     gathered = by_name(methods)
     rows: list[Summary] = []
     for quantity in quantities(gathered):
-        found = {name: values[quantity] for name, values in gathered.items() if quantity in values}
+        found = _of(gathered, quantity)
+        found |= {name: {} for name, values in gathered.items() if all(q.domain != quantity.domain for q in values)}
         exams = len(set().union(*found.values()))
+        mark = _fair_marks(found, quantity.metric)
         known = {name: _known(at.values()) for name, at in found.items()}
-        mark = marks({name: _mean(values) for name, values in known.items()}, quantity.metric)
         rows += [
             Summary(*quantity, name, _mean(values), _std(values), len(values), exams - len(values), mark[name])
             for name, values in known.items()
@@ -106,11 +110,10 @@ def summarise_slices(methods: Sequence[Method]) -> tuple[SliceSummary, ...]:
     for quantity in quantities(gathered):
         if quantity.structure not in {MEAN, UNION}:
             continue
-        found = {name: values[quantity] for name, values in gathered.items() if quantity in values}
-        known = {name: {at: v for at, v in places.items() if not np.isnan(v)} for name, places in found.items()}
-        mark = marks({name: _mean(_known(at.values())) for name, at in known.items()}, quantity.metric)
-        for name, at in known.items():
-            exams = len({(place.domain, place.exam) for place in at})
+        found = _of(gathered, quantity)
+        mark = _fair_marks(found, quantity.metric)
+        for name, at in found.items():
+            exams = len({(place.domain, place.exam) for place, value in at.items() if not np.isnan(value)})
             rows.append(_slice_summary(quantity, name, _known(at.values()), exams, mark[name]))
     return tuple(rows)
 
@@ -124,6 +127,18 @@ def marks(means: Mapping[str, float], metric: str) -> dict[str, Mark]:
     order = sorted(set(places.values()), reverse=higher)
     names: dict[int, Mark] = dict(zip(order, ("best", "second"), strict=False))
     return {name: names.get(places[name], "") if name in places else "" for name in means}
+
+
+def _of(gathered: Mapping[str, Values], quantity: Quantity) -> dict[str, dict[Place, float]]:
+    return {name: values[quantity] for name, values in gathered.items() if quantity in values}
+
+
+def _fair_marks(found: Mapping[str, Mapping[Place, float]], metric: str) -> dict[str, Mark]:
+    """None where methods have answers for different exams or slices: their means cannot be compared."""
+    answered = {frozenset(place for place, value in at.items() if not np.isnan(value)) for at in found.values()}
+    if len(answered - {frozenset()}) > 1:
+        return dict.fromkeys(found, "")
+    return marks({name: _mean(_known(at.values())) for name, at in found.items()}, metric)
 
 
 def _slice_summary(quantity: Quantity, name: str, values: NDArray[np.float64], exams: int, mark: Mark) -> SliceSummary:

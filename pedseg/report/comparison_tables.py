@@ -83,6 +83,32 @@ def how_tested(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     return (said, DEPENDENT) if first.of == "slices" else (said,)
 
 
+def beside_p(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
+    """What to know of columns of differences, effect sizes and p-values."""
+    if not comparisons:
+        return ()
+    first = comparisons[0]
+    return (
+        f"Difference: method minus {first.against}, in percentage points or mm.",
+        f"{EFFECTS[first.test]}.",
+        "95 % interval: bootstrap that draws whole exams; with few exams it is too narrow.",
+        *how_tested(comparisons),
+    )
+
+
+def difference_cell(c: Comparison) -> Cell:
+    """Such as `+0.12 (-1.00 to +1.24)`: method minus chosen one, with its interval where there is one."""
+    if math.isnan(c.difference):
+        return Cell(NOTHING)
+    told = shown(c.difference, c.metric, sign=True, decimals=2)
+    return Cell(told if math.isnan(c.interval[0]) else f"{told} ({_interval(c)})")
+
+
+def effect_cell(c: Comparison) -> Cell:
+    """Such as `-0.40`."""
+    return Cell(_number(c.effect, sign=True))
+
+
 DEPENDENT = (
     "Slices of one exam are not independent, so p-values in 2D are too small. "
     "The interval of the difference draws whole exams and is the sounder answer."
@@ -94,7 +120,6 @@ def _effect_head(test: str) -> str:
 
 
 def _row(c: Comparison, *, statistic: bool, noted: bool) -> tuple[Cell, ...]:
-    low, high = (shown(end, c.metric, sign=True, decimals=2) for end in c.interval)
     return (
         Cell(domain_title(c.domain)),
         Cell(metric_title(c.metric)),
@@ -102,9 +127,9 @@ def _row(c: Comparison, *, statistic: bool, noted: bool) -> tuple[Cell, ...]:
         *((Cell(str(c.n)),) if c.of == "slices" else ()),
         Cell(str(c.n_exams)),
         Cell(shown(c.difference, c.metric, sign=True, decimals=2)),
-        Cell(NOTHING if math.isnan(c.interval[0]) else f"{low} to {high}"),
+        Cell(NOTHING if math.isnan(c.interval[0]) else _interval(c)),
         *((Cell(_number(c.finding.statistic)),) if statistic else ()),
-        Cell(_number(c.effect, sign=True)),
+        effect_cell(c),
         Cell(c.favours or NOTHING),
         p_value(c.p),
         p_value(c.p_holm),
@@ -112,15 +137,13 @@ def _row(c: Comparison, *, statistic: bool, noted: bool) -> tuple[Cell, ...]:
     )
 
 
+def _interval(c: Comparison) -> str:
+    return " to ".join(shown(end, c.metric, sign=True, decimals=2) for end in c.interval)
+
+
 def _number(value: float, *, sign: bool = False) -> str:
     return NOTHING if math.isnan(value) else signed(value, 2) if sign else f"{value:.2f}"
 
 
 def _notes(first: Comparison) -> tuple[str, ...]:
-    return (
-        f"Difference: method minus {first.against}, in percentage points or mm.",
-        f"{EFFECTS[first.test]}.",
-        "95 % interval: bootstrap that draws whole exams; with few exams it is too narrow.",
-        "p (Holm): corrected over the methods compared for a metric.",
-        *how_tested((first,)),
-    )
+    return (*beside_p((first,)), "p (Holm): corrected over the methods compared for a metric.")

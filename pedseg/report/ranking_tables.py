@@ -78,11 +78,13 @@ def _threshold(metric: str, value: float) -> str:
 
 
 def _missing(ranked: Sequence[Ranked]) -> tuple[str, ...]:
-    return tuple(
-        f"{domain_title(row.domain)}, {row.method}: {row.n_missing} of {row.n} exams without a mask score zero."
-        for row in ranked
-        if row.n_missing
-    )
+    return tuple(f"{domain_title(row.domain)}, {row.method}: {_told_missing(row)}." for row in ranked if row.n_missing)
+
+
+def _told_missing(row: Ranked) -> str:
+    if row.n_missing < row.n:
+        return f"{row.n_missing} of {row.n} exams without a mask score zero"
+    return f"none of {row.n} exams has a mask, all score zero" if row.n > 1 else "its exam has no mask and scores zero"
 
 
 def _tau_cell(moved: MovedRanking) -> Cell:

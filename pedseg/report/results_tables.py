@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TypeVar
 
 from pedseg.evaluation.comparison import Comparison
+from pedseg.evaluation.gather import higher_is_better
 from pedseg.evaluation.normality import Normality
 from pedseg.evaluation.scores import MEAN, UNION
 from pedseg.evaluation.summary import SliceSummary, Summary
-from pedseg.report.comparison_tables import how_tested
+from pedseg.report.comparison_tables import beside_p, difference_cell, effect_cell
 from pedseg.report.tables import NOTHING, Cell, Table
 from pedseg.report.values import (
     domain_title,
@@ -18,6 +21,7 @@ from pedseg.report.values import (
     p_value,
     short_title,
     shown,
+    signed,
     structure_title,
 )
 
@@ -28,6 +32,7 @@ STACKED = ("dice", "sensitivity", "specificity", "mssd_mm", "assd_mm", "ravd")
 """The metrics of B, tables 2 and 3, and of D, tables 2 and 3."""
 IN_SLICES = ("dice", "sensitivity", "specificity")
 """The metrics of B, table 4, and of D, table S1."""
+UNMARKED = "means over different exams or slices are not compared, so none is marked"
 MARKED = "Best in bold, second best underlined, per domain; equal at the precision shown share the mark."
 
 
@@ -107,11 +112,11 @@ def slice_table(
     structure: str = UNION,
     metrics: Sequence[str] = IN_SLICES,
 ) -> Table:
-    """2D scores with a p-value beside each (D table S1, B table 4).
+    """2D scores, each with its difference from the chosen method, effect size and p-value (D table S1, B table 4).
 
     Args:
         summaries: of `summarise_slices`.
-        comparisons: of `compare_slices`, with one test; none leaves the p-values out.
+        comparisons: of `compare_slices`, with one test; none leaves difference, effect and p-value out.
         structure: `mean` or `all`.
         metrics: in this order, those that there are.
     """
@@ -120,11 +125,13 @@ def slice_table(
     found = {(s.domain, s.method, s.metric): s for s in rows}
     answers = {(c.domain, c.method, c.metric): c for c in comparisons if c.structure == structure}
     lines = _unique((s.domain, s.method) for s in rows)
-    titles = [(metric_title(m).replace(" (", " 2D (", 1), f"{short_title(m)} p") for m in columns]
-    heads = [pair if answers else pair[:1] for pair in titles]
+    beside = ("difference (95 % interval)", "effect", "p") if answers else ()
+    heads = [
+        (metric_title(m).replace(" (", " 2D (", 1), *(f"{short_title(m)} {head}" for head in beside)) for m in columns
+    ]
     return Table(
         f"2D scores, {structure_title(structure)}",
-        ("Domain", "Method", "Slices", *(head for pair in heads for head in pair)),
+        ("Domain", "Method", "Slices", *chain.from_iterable(heads)),
         tuple(
             (
                 Cell(domain_title(line[0])),
@@ -133,7 +140,7 @@ def slice_table(
                 *(
                     cell
                     for m in columns
-                    for cell in _slice_cells(found.get((*line, m)), answers.get((*line, m)), with_p=bool(answers))
+                    for cell in _slice_cells(found.get((*line, m)), answers.get((*line, m)), tested=bool(answers))
                 ),
             )
             for line in lines
@@ -141,7 +148,8 @@ def slice_table(
         (
             "Slices that hold at least one structure. Mean with the distances to the 84th and 16th percentiles.",
             MARKED,
-            *how_tested(tuple(answers.values())),
+            *_unmarked(rows),
+            *beside_p(tuple(answers.values())),
         ),
     )
 
@@ -151,20 +159,24 @@ def normality_table(found: Sequence[Normality], *, structure: str = UNION) -> Ta
     rows = [n for n in found if n.structure == structure]
     return Table(
         f"Normality of 2D scores (D'Agostino and Pearson), {structure_title(structure)}",
-        ("Domain", "Metric", "Method", "Slices", "K²", "p", "Verdict"),
+        ("Domain", "Metric", "Method", "Slices", "Skewness", "Excess kurtosis", "K²", "p", "Verdict"),
         tuple(
             (
                 Cell(domain_title(n.domain)),
                 Cell(short_title(n.metric)),
                 Cell(n.method),
                 Cell(str(n.n)),
+                *(Cell(NOTHING if math.isnan(value) else signed(value, 2)) for value in (n.skewness, n.kurtosis)),
                 Cell(NOTHING if n.verdict in {"too few", "all equal"} else f"{n.statistic:.1f}"),
                 p_value(n.p),
                 Cell(n.verdict),
             )
             for n in rows
         ),
-        ("p < 0.05 (*) and p < 0.01 (**) refute a normal distribution; below 20 slices the test does not hold.",),
+        (
+            "p < 0.05 (*) and p < 0.01 (**) refute a normal distribution; below 20 slices the test does not hold.",
+            "Skewness and excess kurtosis say how far from normal: both are 0 of a normal distribution.",
+        ),
     )
 
 
@@ -174,20 +186,21 @@ def _summary_cell(summary: Summary | None) -> Cell:
     return Cell(mean_std(summary.mean, summary.std, summary.metric), summary.mark)
 
 
-def _slice_cells(summary: SliceSummary | None, answer: Comparison | None, *, with_p: bool) -> Iterable[Cell]:
+def _slice_cells(summary: SliceSummary | None, answer: Comparison | None, *, tested: bool) -> Iterable[Cell]:
     if summary is None or summary.n == 0:
         yield Cell(NOTHING)
     else:
         above, below = (shown(v, summary.metric, sign=True) for v in (summary.above, -summary.below))
         ends = f"{'' if above[0] in '+-' else '+'}{above}/{'' if below[0] in '+-' else '-'}{below}"
         yield Cell(f"{shown(summary.mean, summary.metric)} {ends}", summary.mark)
-    if with_p:
-        yield p_value(answer.p) if answer else Cell(NOTHING)
+    if tested:
+        yield from (difference_cell(answer), effect_cell(answer), p_value(answer.p)) if answer else [Cell(NOTHING)] * 3
 
 
 def _notes(rows: Sequence[Summary], where: str = "per domain") -> tuple[str, ...]:
     """What a reader must know of the means: marks, and exams that are not the same for all."""
     said = [MARKED.replace("per domain", where)] if len({s.method for s in rows}) > 1 else []
+    said += _unmarked(rows)
     lacking = _unique((s.domain, s.method, s.metric, s.structure, s.n_without) for s in rows if s.n_without)
     for domain, method in _unique(item[:2] for item in lacking):
         most = max(item[4] for item in lacking if item[:2] == (domain, method))
@@ -196,6 +209,16 @@ def _notes(rows: Sequence[Summary], where: str = "per domain") -> tuple[str, ...
     if any(s.n == 1 for s in rows):
         said.append("One exam has no standard deviation.")
     return tuple(said)
+
+
+def _unmarked(rows: Sequence[Summary] | Sequence[SliceSummary]) -> Iterator[str]:
+    """Domains with several means of a metric and no best one."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for s in rows:
+        if s.n and higher_is_better(s.metric) is not None:
+            groups.setdefault((s.domain, s.structure, s.metric), []).append(s.mark)
+    for domain in _unique(group[0] for group, marks in groups.items() if len(marks) > 1 and not any(marks)):
+        yield f"{domain_title(domain)}: {UNMARKED}."
 
 
 def _there(rows: Sequence[Summary] | Sequence[SliceSummary], metrics: Sequence[str]) -> tuple[str, ...]:

@@ -7,10 +7,10 @@ import io
 import re
 from dataclasses import dataclass
 
+from pedseg.evaluation.scores import FORMULA, is_number
+
 NOTHING = "\u2013"
 """The text of a cell that has no value."""
-FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What makes a spreadsheet take a text for a formula; East Asian programs take the wide forms too."""
 STARS = {"p05": "*", "p01": "**"}
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -20,6 +20,8 @@ LATEX = {
 }  # fmt: skip
 """A bracket or a star at the start of a row would be taken for an option of the line before."""
 _BAND = re.compile(r"^(-?[\d.]+) ([+-][\d.]+)/([+-][\d.]+)$")
+_RANGE = re.compile(r"^[+-]?[\d.]+ (?:to [+-]?[\d.]+|\([+-]?[\d.]+ to [+-]?[\d.]+\))$")
+"""An interval, or a value with its interval: no spreadsheet can work these out."""
 _POWER_OF_TEN = re.compile(r"^((?:[<>] )?)([\d.]+)e([+-]?)0*(\d+)$")
 
 
@@ -159,16 +161,9 @@ def _escaped(text: str) -> str:
 
 def _harmless(text: str) -> str:
     text = _one_line(text)
-    return f"'{text}" if text.startswith(FORMULA) and not _is_number(text) else text
+    return f"'{text}" if text.startswith(FORMULA) and not (is_number(text) or _RANGE.match(text)) else text
 
 
 def _one_line(text: str) -> str:
     return " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
 
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

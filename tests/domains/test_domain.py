@@ -63,6 +63,17 @@ def test_colours_are_lower_case_hexadecimal(color: str):
         Structure(name="a", color=color)
 
 
+@pytest.mark.parametrize("name", ["all", "mean"])
+def test_names_of_many_structures_are_reserved(name: str):
+    with pytest.raises(ValidationError, match=f"no structure can be named '{name}'"):
+        domain("a", name)
+
+
+def test_a_lone_structure_cannot_be_their_mean():
+    with pytest.raises(ValidationError, match="no structure can be named 'mean'"):
+        domain("mean")
+
+
 def test_the_union_is_one_structure():
     legs = domain("a_left", "b", "a_right", mirror_pairs=(("a_left", "a_right"),))
     assert legs.union.labels == {"all": 1}

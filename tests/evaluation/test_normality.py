@@ -24,6 +24,9 @@ def test_skewed_scores_are_not_normal() -> None:
     squared = stats.skewtest(values).statistic ** 2 + stats.kurtosistest(values).statistic ** 2
     assert row.statistic == pytest.approx(squared)
     assert row.p == pytest.approx(math.exp(-squared / 2))
+    z = (np.array(values) - np.mean(values)) / np.std(values)
+    assert (row.skewness, row.kurtosis) == (pytest.approx(np.mean(z**3)), pytest.approx(np.mean(z**4) - 3))
+    assert row.skewness < -1
 
 
 def test_normal_scores_are_not_refuted() -> None:
@@ -37,4 +40,4 @@ def test_normal_scores_are_not_refuted() -> None:
 def test_where_the_test_cannot_be_made_it_says_so(values: list[float], verdict: str | None) -> None:
     rows = normality([method([*values, math.nan] if values else [])])
     assert [row.verdict for row in rows] == ([verdict] if verdict else [])
-    assert all(math.isnan(row.p) and row.n == len(values) for row in rows)
+    assert all(math.isnan(row.p) and math.isnan(row.skewness) and row.n == len(values) for row in rows)

@@ -57,3 +57,10 @@ def test_powers_count_the_exams_that_all_methods_have() -> None:
     assert [(row.domain, row.n) for row in rows] == [("knee", 6), ("ankle", 3), ("all domains", 9)]
     assert [row.n for row in powers([method("a", 6, 0)])] == [6]
     assert powers([]) == ()
+
+
+def test_exams_without_a_reference_show_nothing() -> None:
+    """A volume is compared with nothing, and an exam where nothing was there has no answer."""
+    answers = {"e0": ("dice", 0.5), "e1": ("volume_ml", 20.0), "e2": ("dice", float("nan")), "e3": ("assd_mm", 1.0)}
+    one = Method("a", tuple(Score(exam, "knee", UNION, metric, value) for exam, (metric, value) in answers.items()))
+    assert [row.n for row in powers([one, Method("b", one.scores)])] == [2]

@@ -53,7 +53,7 @@ def test_domains_are_ranked_apart() -> None:
     b = Method("b", method("", HALF).scores + method("", GOOD, domain="ankle").scores)
     rows = rank([a, b, method("c", HALF)])
     assert [(row.domain, row.method, row.rank) for row in rows] == [
-        ("knee", "a", 1), ("knee", "b", 2), ("knee", "c", 2), ("ankle", "a", 2), ("ankle", "b", 1),
+        ("knee", "a", 1), ("knee", "b", 2), ("knee", "c", 2), ("ankle", "a", 2), ("ankle", "b", 1), ("ankle", "c", 3),
     ]  # fmt: skip
 
 
@@ -62,6 +62,31 @@ def test_an_exam_without_a_mask_scores_zero() -> None:
     a, b = rank([method("a", GOOD), method("b", HALF, HALF)])
     assert (a.mean, a.n, a.n_missing, a.rank) == (pytest.approx(37.5), 2, 1, 2)
     assert (b.mean, b.n_missing, b.rank) == (pytest.approx(50), 0, 1)
+
+
+def test_a_method_that_leaves_a_joint_out_scores_zero_there() -> None:
+    both = Method("a", method("", GOOD).scores + method("", GOOD, HALF, domain="ankle").scores)
+    rows = [row for row in rank([both, method("b", HALF)]) if row.domain == "ankle"]
+    assert [(row.method, row.mean, row.rank, row.n, row.n_missing) for row in rows] == [
+        ("a", pytest.approx(62.5), 1, 2, 0), ("b", 0, 2, 2, 2),
+    ]  # fmt: skip
+
+
+def test_a_joint_without_references_is_not_ranked_and_ends_nothing() -> None:
+    volumes = (Score("e0", "shoulder", UNION, "volume_ml", 12.0),)
+    a, b = (Method(m.name, m.scores + volumes) for m in (method("a", GOOD), method("b", HALF)))
+    assert [(row.domain, row.method) for row in rank([a, b])] == [("knee", "a"), ("knee", "b")]
+    assert [found.domain for found in robustness([a, b])] == ["knee"]
+    assert exam_scores(a, "shoulder") == {}
+    assert rank([Method("a", volumes)]) == ()
+
+
+def test_a_mask_that_was_not_compared_is_no_fault() -> None:
+    """The other method has a reference of the shoulder: 75; here there is a mask and nothing to hold it against."""
+    mask = Method("a", (Score("e0", "shoulder", UNION, "volume_ml", 12.0),))
+    a, b = rank([mask, method("b", GOOD, domain="shoulder")])
+    assert (math.isnan(a.mean), a.rank, a.n_missing) == (True, 2, 0)
+    assert (b.mean, b.rank) == (pytest.approx(75), 1)
 
 
 def test_an_exam_where_nothing_was_there_is_left_out_and_no_fault() -> None:

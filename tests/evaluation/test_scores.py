@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
@@ -46,6 +47,20 @@ def test_slices_come_back_as_they_were(tmp_path: Path) -> None:
     slices = (SliceScore("e1", "knee", "femur", 12, "dice", 0.5),)
     write_slice_scores(slices, tmp_path / "slices.csv")
     assert read_slice_scores(tmp_path / "slices.csv") == slices
+
+
+@pytest.mark.parametrize("exam", ["=cmd|calc", "'=x", "''@x", "+a", "\t=1", "\uff1dx", "'quoted'", "-5", "x=1"])
+def test_names_that_a_spreadsheet_would_run_are_disarmed_and_come_back(tmp_path: Path, exam: str) -> None:
+    score, of_slice = Score(exam, "knee", "femur", "dice", -0.5), SliceScore(exam, "knee", "femur", 3, "dice", -0.5)
+    write_scores([score], tmp_path / "scores.csv")
+    write_slice_scores([of_slice], tmp_path / "slices.csv")
+    for name in ("scores.csv", "slices.csv"):
+        with (tmp_path / name).open(encoding="utf-8", newline="") as stream:
+            _, (cell, *rest) = csv.reader(stream)
+        assert cell == "-5" or cell[0] not in "=+-@\t\uff1d"
+        assert "-0.5" in rest
+    assert read_scores(tmp_path / "scores.csv") == (score,)
+    assert read_slice_scores(tmp_path / "slices.csv") == (of_slice,)
 
 
 @pytest.mark.parametrize(

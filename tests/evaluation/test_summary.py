@@ -38,6 +38,25 @@ def test_exams_without_an_answer_are_counted_also_where_only_others_have_them() 
     assert (b.n, b.n_without) == (3, 0)
 
 
+def test_means_over_different_exams_are_not_marked() -> None:
+    """b has the better mean only because the hard exam is not among its own."""
+    rows = summarise([method("a", 0.9, 0.1), method("b", 0.8)])
+    assert [row.mark for row in rows] == ["", ""]
+    places = {("knee", "e0", 1): 0.9, ("knee", "e0", 2): 0.1}
+    slices = [in_slices("a", places), in_slices("b", {("knee", "e0", 1): 0.8})]
+    assert [row.mark for row in summarise_slices(slices)] == ["", ""]
+    assert [row.mark for row in summarise_slices([slices[0], in_slices("b", places)])] == ["best", "best"]
+
+
+def test_a_method_that_leaves_a_joint_out_is_told_without_a_mean() -> None:
+    ankle = tuple(Score(f"e{i}", "ankle", UNION, "dice", 0.7) for i in range(3))
+    rows = summarise([Method("a", method("", 0.9).scores + ankle), method("b", 0.8)])
+    assert [(row.domain, row.method, row.n, row.n_without, row.mark) for row in rows] == [
+        ("knee", "a", 1, 0, "best"), ("knee", "b", 1, 0, "second"), ("ankle", "a", 3, 0, ""), ("ankle", "b", 0, 3, ""),
+    ]  # fmt: skip
+    assert math.isnan(rows[-1].mean)
+
+
 def test_a_method_without_any_answer_has_no_mean_and_no_mark() -> None:
     rows = summarise([method("a", math.nan), method("b", 0.7), method("c", 0.6)])
     assert math.isnan(rows[0].mean)

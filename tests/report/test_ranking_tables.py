@@ -30,6 +30,14 @@ def test_domains_stand_beside_each_other() -> None:
     assert table.notes[1] == "Ankle, base: 2 of 17 exams without a mask score zero."
 
 
+def test_a_joint_left_out_is_told() -> None:
+    ranked = [Ranked("ankle", "a", 0.0, 0.0, 2, 17, 17), Ranked("knee", "a", 0.0, NAN, 2, 1, 1)]
+    assert ranking_table(ranked, load_ranking()).notes[1:] == (
+        "Ankle, a: none of 17 exams has a mask, all score zero.",
+        "Knee, a: its exam has no mask and scores zero.",
+    )
+
+
 def test_changed_ranks_are_marked() -> None:
     moved = (MovedRanking("dice", 0.85, (1, 2), -1.0), MovedRanking("mssd_mm", 20, (2, 1), 1.0))
     table = robustness_table([Robustness("knee", ("a", "b"), (2, 1), moved)])

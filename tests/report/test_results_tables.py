@@ -59,20 +59,45 @@ def test_bones_come_first_then_their_mean_then_their_union() -> None:
     assert [row[0] for row in texts(table)] == ["talus", "tibia", "mean over bones", "union of bones"]
 
 
-def test_2d_scores_with_their_p_values() -> None:
-    """Six slices, all higher for ours: p = 2 / 2^6. Percentiles 16 and 84 of 0.5 .. 1.0 are 0.58 and 0.92."""
+def test_2d_scores_with_difference_effect_and_p_value() -> None:
+    """Six slices, all higher for ours: p = 2 / 2^6. Percentiles 16 and 84 of 0.5 .. 1.0 are 0.58 and 0.92.
+
+    Differences are -1, -3, -5 points in e0 and -2, -4, -6 in e1: exams drawn again give -3, -3.5 or -4.
+    """
     ours = [SliceScore(f"e{k % 2}", "knee", UNION, k, "dice", 0.5 + 0.1 * k) for k in range(6)]
     base = [replace(s, value=s.value - 0.01 * (s.slice + 1)) for s in ours]
     methods = [Method("base", (), tuple(base)), Method("ours", (), tuple(ours))]
     table = slice_table(summarise_slices(methods), compare_slices(methods, "ours"))
-    assert table.columns == ("Domain", "Method", "Slices", "Dice 2D (%) ↑", "Dice p")
-    assert table.rows[0][3:] == (Cell("71.5 +15.3/-15.3", "second"), Cell("0.031", "p05"))
+    assert table.columns[:4] == ("Domain", "Method", "Slices", "Dice 2D (%) ↑")
+    assert table.columns[4:] == ("Dice difference (95 % interval)", "Dice effect", "Dice p")
+    assert table.rows[0][3:] == (
+        Cell("71.5 +15.3/-15.3", "second"), Cell("-3.50 (-4.00 to -3.00)"), Cell("-1.00"), Cell("0.031", "p05"),
+    )  # fmt: skip
     assert table.rows[1] == (
-        Cell("Knee"), Cell("ours"), Cell("6"), Cell("75.0 +17.0/-17.0", "best"), Cell(NOTHING),
+        Cell("Knee"), Cell("ours"), Cell("6"), Cell("75.0 +17.0/-17.0", "best"), *[Cell(NOTHING)] * 3,
     )  # fmt: skip
     assert any("Wilcoxon signed-rank test against ours" in note for note in table.notes)
     assert any("not independent" in note for note in table.notes)
+    assert any(note.startswith("Rank-biserial: ") for note in table.notes)
+    assert any("draws whole exams" in note for note in table.notes)
     assert slice_table(summarise_slices(methods)).columns[3:] == ("Dice 2D (%) ↑",)
+
+
+def test_one_exam_has_a_difference_without_an_interval() -> None:
+    ours = Method("ours", (), tuple(SliceScore("e", "knee", UNION, k, "dice", 0.5) for k in range(2)))
+    base = Method("base", (), tuple(replace(s, value=0.25) for s in ours.slices))
+    table = slice_table(summarise_slices([base, ours]), compare_slices([base, ours], "ours"))
+    assert [cell.text for cell in table.rows[0][4:]] == ["-25.00", "-1.00", "0.500"]
+
+
+def test_a_table_without_marks_says_why() -> None:
+    bare = replace(DICE, mark="")
+    note = "Ankle: means over different exams or slices are not compared, so none is marked."
+    assert note in stacked([bare, replace(bare, method="base")]).notes
+    assert note not in stacked([bare, replace(bare, method="base", n=0, mean=math.nan)]).notes
+    assert note not in stacked([DICE, replace(bare, method="base")]).notes
+    slices = SliceSummary("ankle", UNION, "dice", "a", 0.9, 0.1, 0.1, 10, 1)
+    assert note in slice_table([slices, replace(slices, method="b")]).notes
 
 
 def test_distances_keep_their_sign_where_a_tail_drags_the_mean() -> None:
@@ -83,9 +108,9 @@ def test_distances_keep_their_sign_where_a_tail_drags_the_mean() -> None:
 
 
 def test_normality_says_where_there_are_too_few() -> None:
-    table = normality_table([Normality("knee", UNION, "dice", "a", 300, 96.2, 1.3e-21),
+    table = normality_table([Normality("knee", UNION, "dice", "a", 300, 96.2, 1.3e-21, -2.104, 6.0),
                              Normality("knee", UNION, "dice", "b", 12)])  # fmt: skip
     assert texts(table) == [
-        ["Knee", "Dice", "a", "300", "96.2", "1.3e-21", "not normal"],
-        ["Knee", "Dice", "b", "12", NOTHING, NOTHING, "too few"],
+        ["Knee", "Dice", "a", "300", "-2.10", "+6.00", "96.2", "1.3e-21", "not normal"],
+        ["Knee", "Dice", "b", "12", NOTHING, NOTHING, NOTHING, NOTHING, "too few"],
     ]
