@@ -18,9 +18,8 @@ from pedseg_evaluate.sources import Source
 
 
 def test_every_gap_is_a_line() -> None:
-    source = Source(
-        "ours", (), ("knee/a",), ("knee/b",), {"unfinished": ["2"]}, untested=("knee/c",), failed={"knee/d": "two masks"}
-    )
+    more = {"untested": ("knee/c",), "failed": {"knee/d": "two masks"}}
+    source = Source("ours", (), ("knee/a",), ("knee/b",), {"unfinished": ["2"]}, **more)
     outcome = Outcome(source, (), (Failure(("ours", "knee", "e"), InputError("PS-A121", "damaged")),))
     assert outcome.gaps == (
         "ours, no prediction: knee/a.",
@@ -36,7 +35,8 @@ def test_every_gap_is_a_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "code"), [({}, 0), ({"missing": ("knee/a",)}, 7), ({"failed": {"knee/a": "x"}}, 7), ({"untested": ("x",)}, 0)]
+    ("changes", "code"),
+    [({}, 0), ({"missing": ("knee/a",)}, 7), ({"failed": {"knee/a": "x"}}, 7), ({"untested": ("x",)}, 0)],
 )
 def test_exams_that_are_left_out_cost_the_exit_code(changes: dict, code: int) -> None:
     assert exit_code([Outcome(Source("ours", (), **changes), ())]) == code

@@ -86,7 +86,7 @@ def test_what_appears_meanwhile_is_left_alone(tmp_path: Path, monkeypatch: pytes
 def test_an_output_among_the_masks_is_refused(tmp_path: Path, place: str) -> None:
     masks, truth = write_masks(tmp_path / "masks", a=boxes()), write_masks(tmp_path / "truth", a=boxes())
     options = EvaluateOptions(domains=("ankle",), references=truth)
-    with pytest.raises((UsageError, OutputError), match="PS-A109|PS-A104"):
+    with pytest.raises((UsageError, OutputError), match=r"PS-A109|PS-A104"):
         pedseg_evaluate(tmp_path / place, predictions=[masks], options=options)
     assert sorted(p.name for p in tmp_path.rglob("*.nii.gz")) == ["a.nii.gz", "a.nii.gz"]
 
