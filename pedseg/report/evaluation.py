@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +12,7 @@ from pedseg.evaluation.scores import Method, Score
 from pedseg.plan import Plan
 from pedseg.report.decisions import decisions
 from pedseg.report.exam import Badness, ExamView, exam_section, exam_slider
-from pedseg.report.page import Block, Details, Page, Picture, Section, TableBlock, Text
+from pedseg.report.page import Block, Bullets, Details, Page, Picture, Section, TableBlock, Text
 from pedseg.report.plots import BOX_METRICS, LEAST_FOR_BOX, box_plot, spider_plot, training_plot
 from pedseg.report.summary import Doubt, doubt_of, joint_summary
 from pedseg.report.tables import Cell, Table
@@ -34,7 +35,7 @@ class EvaluationReport:
     Args:
         title: of the page.
         domains: the joints, in order.
-        exams: one after another, read once; of the first method.
+        exams: one after another, read once; of one method.
         methods: scores to summarise; empty: those of the exams.
         subtitle: below the title, such as which masks were compared with what.
         tables: of scores, before the exams.
@@ -45,6 +46,9 @@ class EvaluationReport:
         plans: run -> its plan.
         facts: versions, digests and the like, by name.
         sliders: how many of the worst exams can be scrolled through.
+        main: name of the method that the exams are of, and the summary's doubts; empty: the first one.
+        gaps: plain lines about exams that are not in the scores; above everything else.
+        patients: domain and exam -> patient; those with several exams of a joint are named in spider plots.
     """
 
     title: str
@@ -60,6 +64,9 @@ class EvaluationReport:
     plans: Mapping[str, Plan] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     sliders: int = SLIDERS
+    main: str = ""
+    gaps: tuple[str, ...] = ()
+    patients: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def evaluation_page(report: EvaluationReport) -> Page:
@@ -67,7 +74,7 @@ def evaluation_page(report: EvaluationReport) -> Page:
     shown = _show(report.exams, report.sliders)
     methods = report.methods or ((Method("prediction", shown.scores),) if shown.scores else ())
     sections = (
-        Section("Summary", tuple(joint_summary(domain, methods, shown.doubts) for domain in report.domains)),
+        Section("Summary", tuple(_summary(report, methods, shown.doubts))),
         Section("Tables", tuple(TableBlock(table) for table in report.tables)),
         Section("Box plots", tuple(_box_plots(report.domains, methods))),
         Section("Exams", _exams(shown.sections), new_sheet=True, listed=True),
@@ -79,6 +86,13 @@ def evaluation_page(report: EvaluationReport) -> Page:
         Section("Versions", _facts(report.facts)),
     )
     return Page(report.title, tuple(s for s in sections if s.blocks), report.subtitle)
+
+
+def _summary(report: EvaluationReport, methods: Sequence[Method], doubts: Sequence[Doubt]) -> Iterator[Block]:
+    if report.gaps:
+        yield Bullets(report.gaps, "Exams left out", "warning")
+    for domain in report.domains:
+        yield joint_summary(domain, methods, doubts, main=report.main)
 
 
 @dataclass(frozen=True)
@@ -95,20 +109,34 @@ def _show(exams: Iterable[ExamView], sliders: int) -> _Shown:
     kept: list[tuple[Badness, int, Details]] = []
     scores: list[Score] = []
     doubts: list[Doubt] = []
+    joints: list[Domain] = []
     for view in exams:
         n = len(drawn)
         drawn.append((view.badness, -n, exam_section(view)))
         scores += view.scores
         doubts.append(doubt_of(view))
+        joints.append(view.domain)
         # A slider is drawn only where the exam is among the worst so far; the least bad one of those makes room.
         if len(kept) < sliders:
             heapq.heappush(kept, (view.badness, -n, exam_slider(view)))
         elif kept and kept[0][0] < view.badness:
             heapq.heapreplace(kept, (view.badness, -n, exam_slider(view)))
         del view  # before the next one is read
+    drawn = _told_apart(drawn, joints)
     sliding = {n: details for _, n, details in kept}
     sections = (replace(s, blocks=(*s.blocks, sliding[n])) if n in sliding else s for _, n, s in _worst_first(drawn))
     return _Shown(tuple(sections), tuple(scores), tuple(doubts))
+
+
+def _told_apart(
+    drawn: list[tuple[Badness, int, Section]], domains: Sequence[Domain]
+) -> list[tuple[Badness, int, Section]]:
+    """Exams of one name in several joints get their joints' names in front."""
+    times = Counter(section.title for _, _, section in drawn)
+    return [
+        (badness, n, replace(s, title=f"{domain.title or domain.name}, {s.title}") if times[s.title] > 1 else s)
+        for (badness, n, s), domain in zip(drawn, domains, strict=True)
+    ]
 
 
 def _worst_first(drawn: list[tuple[Badness, int, Section]]) -> list[tuple[Badness, int, Section]]:
@@ -135,13 +163,20 @@ def _box_plots(domains: Sequence[Domain], methods: Sequence[Method]) -> Iterator
 
 def _spider_plots(report: EvaluationReport) -> Iterator[Picture]:
     titles = {d.name: d.title or d.name for d in report.domains}
-    for domain, patients in report.spiders.items():
-        names = list(patients)
+    for domain, radars in report.spiders.items():
+        names = list(radars)
         for start in range(0, len(names), PATIENTS_A_PICTURE):
-            part = {name: patients[name] for name in names[start : start + PATIENTS_A_PICTURE]}
+            part = {_named(report, domain, name): radars[name] for name in names[start : start + PATIENTS_A_PICTURE]}
             title = titles.get(domain, domain)
             caption = f"{title}. Ranking scores of each exam: 100 is best, 0 is past the threshold."
             yield Picture(spider_plot(part), f"Spider plots of {title}: {', '.join(part)}", caption)
+
+
+def _named(report: EvaluationReport, domain: str, exam: str) -> str:
+    """An exam, with its patient where others of this joint are the same patient's."""
+    patient = report.patients.get((domain, exam))
+    same = [e for e in report.spiders[domain] if report.patients.get((domain, e)) == patient]
+    return f"patient {patient}: {exam}" if patient is not None and len(same) > 1 else exam
 
 
 def _curves(curves: Mapping[str, Sequence[dict[str, float]]]) -> Iterator[Block]:

@@ -37,7 +37,7 @@ def box_plot(methods: Sequence[Method], domain: Domain, *, metrics: Sequence[str
         metrics: those without any score are left out.
     """
     found = {(m.name, s.structure, s.metric) for m in methods for s in m.scores if s.domain == domain.name}
-    structures = [s for s in (*domain.labels, UNION) if any(name == s for _, name, _ in found)]
+    structures = [s for s in dict.fromkeys((*domain.labels, UNION)) if any(name == s for _, name, _ in found)]
     metrics = [m for m in metrics if any(metric == m for *_, metric in found)]
     with plain_style():
         wanted = max(2.8, 0.17 * len(structures) * (len(methods) + 1) + 0.7)

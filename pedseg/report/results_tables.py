@@ -101,7 +101,7 @@ def by_structure(summaries: Sequence[Summary], domain: str, *, metrics: Sequence
             )
             for name, method in lines
         ),
-        _notes(rows, "per structure"),
+        _notes(rows, "per structure") if rows else ("No mask was compared with a reference.",),
     )
 
 

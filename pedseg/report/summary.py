@@ -44,17 +44,20 @@ def doubt_of(view: ExamView) -> Doubt:
     return Doubt(view.exam, view.domain.name, bool(view.plausibility), view.look_again, len(view.warnings))
 
 
-def joint_summary(domain: Domain, methods: Sequence[Method], doubts: Sequence[Doubt]) -> Section:
-    """A joint's summary; of several methods the sentence tells the first.
+def joint_summary(domain: Domain, methods: Sequence[Method], doubts: Sequence[Doubt], *, main: str = "") -> Section:
+    """A joint's summary; of several methods sentence and bones are those of one, which is named.
 
     Args:
         domain: the joint.
         methods: their scores.
         doubts: of all exams; those of other joints are left aside.
+        main: name of the method that the doubts are of; empty: the first one.
     """
     own = [d for d in doubts if d.domain == domain.name]
-    first = _Joint(domain, methods[0]) if methods else None
-    blocks: list[Block] = [Text(" ".join(filter(None, (_agreement(first, len(own)), _doubts(own)))), "lead")]
+    chosen = next((m for m in methods if m.name == main), methods[0] if methods else None)
+    first = _Joint(domain, chosen) if chosen else None
+    of = f"{first.name}:" if first and len(methods) > 1 else ""
+    blocks: list[Block] = [Text(" ".join(filter(None, (of, _agreement(first, len(own)), _doubts(own)))), "lead")]
     if first and first.structures:
         blocks.append(TableBlock(_bone_table(first)))
     if len(methods) > 1:
@@ -73,13 +76,14 @@ class _Joint:
                 self._values.setdefault((s.structure, s.metric), {})[s.exam] = s.value
         self.structures = tuple(dict.fromkeys(structure for structure, _ in self._values))
         self.exams = tuple(dict.fromkeys(s.exam for s in method.scores if s.domain == domain.name))
+        self.bones = tuple(s for s in self.structures if s != UNION)
         self.compared = any(metric == METRICS[0] for _, metric in self._values)
 
     def of(self, structure: str, metric: str) -> Values:
         """Of a structure, or of `mean`: the mean over an exam's bones."""
         if structure != MEAN:
             return self._values.get((structure, metric), {})
-        bones = [b for b in self.structures if b != UNION] or list(self.structures)
+        bones = self.bones or self.structures
         return {exam: mean_of(self.of(b, metric).get(exam, math.nan) for b in bones) for exam in self.exams}
 
     def worst(self, structure: str) -> tuple[str, float] | None:
@@ -90,10 +94,14 @@ class _Joint:
 
 def _agreement(joint: _Joint | None, pictured: int) -> str:
     n = len(joint.exams) if joint and joint.exams else pictured
+    if n == 0:
+        return "No exam."
     count = f"{n} exam{'' if n == 1 else 's'}"
     if joint is None or not joint.compared:
         return f"{count} without a reference."
     dice, assd, mssd = (mean_text(joint.of(MEAN, m).values(), m) for m in METRICS)
+    if dice == NOTHING:
+        return f"{count}. No bone in any mask or reference."
     told = f"{count}. Bones and references overlap with a Dice of {dice} %"
     if assd != NOTHING:
         told += f"; their surfaces are {assd} mm apart on average (ASSD) and {mssd} mm at most (MSSD)"
@@ -117,8 +125,8 @@ def _doubts(doubts: Sequence[Doubt]) -> str:
 
 def _bone_table(joint: _Joint) -> Table:
     metrics = METRICS if joint.compared else (_VOLUME,)
-    bones = [s for s in joint.structures if s != UNION]
-    structures = [*bones, *([MEAN] if len(bones) > 1 and joint.compared else []), *({UNION} & {*joint.structures})]
+    mean = [MEAN] if len(joint.bones) > 1 and joint.compared else []
+    structures = [*joint.bones, *mean, *({UNION} & {*joint.structures})]
     rows = []
     for structure in structures:
         values = [joint.of(structure, metric) for metric in metrics]
@@ -132,16 +140,20 @@ def _bone_table(joint: _Joint) -> Table:
 
 
 def _method_table(joints: Sequence[_Joint]) -> Table:
+    """Means of bones beside means of bones; of methods that all know the union alone, unions beside unions."""
+    bones = any(joint.bones for joint in joints)
+    apart = [joint.name for joint in joints if bones and joint.structures and not joint.bones]
     rows = tuple(
         (
             Cell(joint.name),
             Cell(str(len(joint.exams))),
-            *(Cell(mean_text(joint.of(MEAN, metric).values(), metric)) for metric in METRICS),
+            *(Cell(NOTHING if joint.name in apart else mean_text(joint.of(MEAN, m).values(), m)) for m in METRICS),
         )
         for joint in joints
     )
-    title = "Methods: means of bones, mean ± standard deviation"
-    return Table(title, ("method", "exams", *map(metric_title, METRICS)), rows)
+    title = f"Methods: {'means of bones' if bones else 'union of bones'}, mean ± standard deviation"
+    notes = (f"Only the union of bones is known of {', '.join(apart)}: never set beside means of bones.",)
+    return Table(title, ("method", "exams", *map(metric_title, METRICS)), rows, notes if apart else ())
 
 
 def _title(domain: Domain, structure: str) -> str:

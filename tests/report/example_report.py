@@ -93,9 +93,10 @@ def report(n: int = 2, matrix: int = 192) -> EvaluationReport:
         "Evaluation of dsl on phantoms", domains, phantoms(domains, n, matrix), methods,
         "Leave-one-out over patients, with shared as the method to compare with.",
         (Table("Knee, mean ± std over exams", ("method", "Dice, %", "ASSD, mm", "MSSD, mm"), rows),),
-        spiders, _pictures(draw),
-        {f"fold {i}": [{"epoch": e, "loss": 1 / e, "dice": 1 - 0.5 / e, "dice_knee": 1 - 0.6 / e, "seconds": 1.0}
-                       for e in range(1, 9)] for i in range(2)},
+        spiders=spiders,
+        representations=_pictures(draw),
+        curves={f"fold {i}": [{"epoch": e, "loss": 1 / e, "dice": 1 - 0.5 / e, "dice_knee": 1 - 0.6 / e, "seconds": 1.0}
+                for e in range(1, 9)] for i in range(2)},
         facts={"pedseg": "0.1", "plan": "0" * 64},
     )  # fmt: skip
 

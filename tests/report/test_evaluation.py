@@ -11,10 +11,11 @@ import pytest
 from example_report import JOINTS, small_view
 
 from pedseg.domains import load_domains
+from pedseg.evaluation.scores import Method, Score
 from pedseg.plan import DomainPlan, ObjectiveSpec, Plan
 from pedseg.report import evaluation
 from pedseg.report.evaluation import EvaluationReport, ExamView, evaluation_page
-from pedseg.report.page import Details, Page, Picture, Section, TableBlock, Text, write_page
+from pedseg.report.page import Bullets, Details, Page, Picture, Section, TableBlock, Text, write_page
 from pedseg.report.tables import Cell, Table
 
 DOMAINS = load_domains(JOINTS)
@@ -118,6 +119,34 @@ def test_many_patients_and_folds_are_spread_over_pictures() -> None:
     assert [p.alt for p in pictures][1] == "Spider plots of Knee: e12"
     assert len(pictures) == 2
     assert all(isinstance(b, Details) for b in section(made, "Training").blocks)
+
+
+def test_a_patient_with_several_exams_of_a_joint_is_named() -> None:
+    radar = {exam: {"dsl": {"dice": 90.0, "assd_mm": 80.0, "ravd": 70.0}} for exam in ("e0", "e1", "e2", "e3")}
+    patients = {("knee", "e0"): "p1", ("knee", "e1"): "p2", ("knee", "e2"): "p1", ("ankle", "e1"): "p2"}
+    (picture,) = section(page([], spiders={"knee": radar}, patients=patients), "Spider plots").blocks
+    assert isinstance(picture, Picture)
+    assert picture.alt == "Spider plots of Knee: patient p1: e0, e1, patient p1: e2, e3"
+
+
+def test_exams_of_one_name_are_told_apart_by_their_joint() -> None:
+    exams = [small_view("e1", KNEE, shift=2), small_view("e1", DOMAINS[2]), small_view("e2", KNEE)]
+    assert [s.title for s in shown(page(exams))] == ["Knee, e1", "Shoulder, e1", "e2"]
+
+
+def test_exams_left_out_stand_above_all() -> None:
+    first, *rest = section(page([], gaps=("dsl: no prediction of knee/e9",)), "Summary").blocks
+    assert first == Bullets(("dsl: no prediction of knee/e9",), "Exams left out", "warning")
+    assert all(isinstance(block, Section) for block in rest)
+    assert not any(isinstance(block, Bullets) for block in section(page([]), "Summary").blocks)
+
+
+def test_the_summary_tells_the_method_that_the_exams_are_of() -> None:
+    methods = tuple(Method(n, (Score("e", "knee", "patella", "dice", v),)) for n, v in (("a", 0.5), ("b", 0.8)))
+    knee = section(page([], methods=methods, main="b"), "Summary").blocks[1]
+    assert isinstance(knee, Section)
+    assert isinstance(knee.blocks[0], Text)
+    assert knee.blocks[0].text.startswith("b: 1 exam. ")
 
 
 def test_predictions_without_references_make_a_report(tmp_path: Path) -> None:

@@ -69,6 +69,11 @@ def test_methods_stand_side_by_side_and_differ_in_colour_and_shape(calls: list[t
     assert svg.count(b'id="axes_') == 1
 
 
+def test_a_union_alone_is_drawn_once(calls: list[tuple[str, Any]]) -> None:
+    box_plot([method("a", {UNION: [0.9, 0.8]})], SHOULDER.union)
+    assert [value[1] for kind, value in calls if kind == "scatter"] == [[80, 90]]
+
+
 def test_spider_plots_give_each_patient_a_radar_of_its_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[list[float], list[float]]] = []
     inner = Axes.plot

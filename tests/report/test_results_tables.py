@@ -59,6 +59,11 @@ def test_bones_come_first_then_their_mean_then_their_union() -> None:
     assert [row[0] for row in texts(table)] == ["talus", "tibia", "mean over bones", "union of bones"]
 
 
+def test_a_joint_without_references_says_so() -> None:
+    table = by_structure([replace(DICE, metric="volume_ml")], "ankle")
+    assert (table.rows, table.notes) == ((), ("No mask was compared with a reference.",))
+
+
 def test_2d_scores_with_difference_effect_and_p_value() -> None:
     """Six slices, all higher for ours: p = 2 / 2^6. Percentiles 16 and 84 of 0.5 .. 1.0 are 0.58 and 0.92.
 

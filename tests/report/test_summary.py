@@ -72,6 +72,38 @@ def test_several_methods_are_set_side_by_side() -> None:
     ]
 
 
+def test_sentence_bones_and_doubts_are_of_the_main_method_which_is_named() -> None:
+    other = method("other", {"dice": {"humerus": [0.5], "scapula": [0.3]}})
+    section = joint_summary(SHOULDER, [FULL, other], [Doubt("e0", "shoulder", True, ("humerus",), 0)], main="other")
+    assert sentence(section) == (
+        "other: 1 exam. Bones and references overlap with a Dice of 40.0 %. Least agreement: e0, Dice 40.0 %. "
+        "To look at again: e0."
+    )
+    first, second = (block.table for block in section.blocks if isinstance(block, TableBlock))
+    assert first.title.startswith("other: ")
+    assert [row[0].text for row in second.rows] == ["dsl", "other"]
+    assert sentence(joint_summary(SHOULDER, [FULL], [], main="dsl")).startswith("2 exams. ")
+    assert sentence(joint_summary(SHOULDER, [FULL, Method("none", ())], [], main="none")) == "none: No exam."
+
+
+def test_a_union_is_never_set_beside_means_of_bones() -> None:
+    union = method("global", {"dice": {UNION: [0.95, 0.97]}})
+    table = joint_summary(SHOULDER, [FULL, union], []).blocks[-1]
+    assert isinstance(table, TableBlock)
+    assert [cell.text for cell in table.table.rows[1]] == ["global", "2", *["\u2013"] * 3]
+    assert "union of bones is known of global" in table.table.notes[0]
+    unions = joint_summary(SHOULDER, [union, method("b", {"dice": {UNION: [0.9]}})], []).blocks[-1]
+    assert isinstance(unions, TableBlock)
+    assert [row[2].text for row in unions.table.rows] == ["96.0 ± 1.4", "90.0"]
+    assert unions.table.title.startswith("Methods: union of bones")
+    assert unions.table.notes == ()
+
+
+def test_masks_and_references_that_are_all_empty_have_no_dice() -> None:
+    empty = method("dsl", {"dice": {"humerus": [math.nan], UNION: [math.nan]}})
+    assert sentence(joint_summary(SHOULDER, [empty], [])) == "1 exam. No bone in any mask or reference."
+
+
 def test_a_union_alone_is_scored_as_it_is() -> None:
     whole = joint_summary(SHOULDER, [method("global", {"dice": {UNION: [0.9]}})], [])
     assert sentence(whole) == (
