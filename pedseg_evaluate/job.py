@@ -70,8 +70,13 @@ def pedseg_evaluate(
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
-    """7 where an exam failed or a prediction is missing."""
-    return ExitCode.PARTIAL if any(o.failures or o.source.missing for o in outcomes) else ExitCode.DONE
+    """7 where an exam failed, a prediction is missing, or a run's exam has lost its reference."""
+    return ExitCode.PARTIAL if any(o.failures or _has_gaps(o.source) for o in outcomes) else ExitCode.DONE
+
+
+def _has_gaps(source: Source) -> bool:
+    """Whether scores lack an exam; of a folder, a mask that nobody has a reference of is no gap."""
+    return bool(source.missing or source.failed or (source.run and source.unscored))
 
 
 def _score_all(sources: Sequence[Source], jobs: int) -> tuple[Outcome, ...]:
@@ -103,9 +108,12 @@ def _tell_gaps(source: Source) -> None:
     """No exam is left out without a word: a mean over fewer exams is another mean."""
     if source.missing:
         log.warning("%s", Notice("PS-W134", f"{source.name}: no prediction of {_some(source.missing)}"))
-    if source.unscored:
+    for exam, why in source.failed.items():
+        log.warning("%s", f"{source.name}/{exam}: {why}")
+    if source.unscored and source.run is None:  # a run has named each with why
         log.warning("%s", Notice("PS-W135", f"{source.name}: no reference of {_some(source.unscored)}: not scored"))
 
 
 def _some(names: Sequence[str]) -> str:
-    return f"{len(names)} exams ({', '.join(names[:5])}{' ...' if len(names) > 5 else ''})"
+    shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+    return f"{len(names)} exam{'s' if len(names) != 1 else ''} ({shown})"

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pedseg.domains import Domain, load_domains
-from pedseg.errors import InputError, UsageError
+from pedseg.errors import InputError, PedsegError, UsageError
 from pedseg.plan import Plan
 from pedseg.storage.cases import IMAGE_NAMES, Case
 from pedseg.storage.inputs import IMAGE_ENDINGS
-from pedseg.storage.masks import find_masks
+from pedseg.storage.masks import FoundMasks, find_masks, printable, reference_domain
+from pedseg.workspace import Workspace
 from pedseg_evaluate.exam import Task
 from pedseg_evaluate.options import EvaluateOptions
 
 RECORD = "prediction.json"
+OWN_NAMES = frozenset({"scores.csv", "scores.json", "slices.csv", "report.html", "tables", "representations"})
+"""What an evaluation calls its own files: no method's folder may be called so."""
+NAME_BYTES = 120
+"""Of a method's folder; file systems take 255."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +34,13 @@ class Source:
         name: of the method.
         tasks: exams to score.
         missing: exams with a reference and no prediction, as `domain/exam`.
-        unscored: exams with a prediction and no reference, where references were given.
+        unscored: exams with a prediction and no reference, where references were given; those of a run are measured.
         facts: plain values about where it comes from, for `scores.json`.
         run: the run folder; None of a folder of masks.
         plan: of the run.
+        untested: exams of the plan that are a test exam of none of its folds.
+        failed: exams whose masks are not taken, with why.
+        home: the workspace that a run's exams and slice cache are in.
     """
 
     name: str
@@ -41,6 +50,9 @@ class Source:
     facts: dict[str, Any] = field(default_factory=dict)
     run: Path | None = None
     plan: Plan | None = None
+    untested: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+    home: Workspace | None = None
 
 
 def folder_sources(folders: Sequence[Path], options: EvaluateOptions) -> tuple[Source, ...]:
@@ -48,10 +60,12 @@ def folder_sources(folders: Sequence[Path], options: EvaluateOptions) -> tuple[S
 
     Raises:
         UsageError: PS-A120 no domain, PS-A125 no such folder, names that do not fit.
-        InputError: PS-A122 nothing to score.
+        InputError: PS-A122 nothing to score; the first fault where no exam is without one.
     """
     if not options.domains:
         raise UsageError("PS-A120", "whose masks are they? say so with -d, such as -d ankle")
+    if options.representations:
+        raise UsageError("PS-A120", "--representations is for --run: masks have no network to look into")
     domains = load_domains(options.domains)
     _check_values(domains, options)
     names = method_names([folder.name or folder.resolve().name for folder in folders], options)
@@ -62,12 +76,15 @@ def method_names(found: Sequence[str], options: EvaluateOptions) -> tuple[str, .
     """Names of the methods: those given, else those found; they must differ.
 
     Raises:
-        UsageError: PS-A120 too few, too many or equal ones, or nobody of the name to compare with.
+        UsageError: PS-A120 too few, too many or equal ones, or nobody of the name to compare with; PS-A99 a name
+            that is not UTF-8.
     """
     names = options.names or tuple(found)
     if len(names) != len(found):
         raise UsageError("PS-A120", f"{len(found)} methods need {len(found)} --names, got {len(names)}")
-    if len({folder_name(name).lower() for name in names}) < len(names):
+    if foreign := [printable(name) for name in names if printable(name) != name]:
+        raise UsageError("PS-A99", f"the name {foreign[0]!r} is not UTF-8: name the methods with --names")
+    if len({folder_name(name).casefold() for name in names}) < len(names):
         raise UsageError("PS-A120", f"methods need different names, got {', '.join(names)}: name them with --names")
     if options.against is not None and options.against not in names:
         raise UsageError("PS-A120", f"--against {options.against!r} is none of {', '.join(names)}")
@@ -75,38 +92,109 @@ def method_names(found: Sequence[str], options: EvaluateOptions) -> tuple[str, .
 
 
 def folder_name(method: str) -> str:
-    """A method's name as a folder's."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", method).strip("._-")[:64] or "method"
+    """A method's name as a folder's: letters of any script, and no name that the evaluation gives to its own."""
+    name = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", method)).strip("._-")
+    name = name.encode()[:NAME_BYTES].decode(errors="ignore").strip("._-") or "method"
+    return f"method_{name}" if name.casefold() in OWN_NAMES else name
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What lies beside the predictions of a domain, exam by exam.
+
+    Args:
+        domain: whose masks they are.
+        numbered: the domain as the references number it.
+        references: None where nobody gave any.
+        images: for pictures.
+        values: of the predictions, where they were given.
+    """
+
+    domain: Domain
+    numbered: Domain
+    references: FoundMasks | None
+    images: Mapping[str, Case]
+    values: Mapping[str, tuple[int, ...]] | None
+
+    @classmethod
+    def find(cls, domain: Domain, domains: Sequence[Domain], options: EvaluateOptions) -> _Beside:
+        """Look for it in the folders that were given."""
+        images, values = _images(domain, domains, options), _values(domain, options)
+        if options.references is None:
+            return cls(domain, domain, None, images, values)
+        folder = _of_domain(options.references, domain, domains)
+        # nnU-Net has one dataset.json a dataset, which holds one domain
+        return cls(domain, reference_domain(folder, domain), find_masks(folder), images, values)
+
+
+@dataclass
+class _Gathered:
+    """A method's exams while they are put together."""
+
+    tasks: list[Task] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unscored: list[str] = field(default_factory=list)
+    faults: dict[str, PedsegError] = field(default_factory=dict)
 
 
 def _folder_source(name: str, folder: Path, domains: Sequence[Domain], options: EvaluateOptions) -> Source:
-    tasks: list[Task] = []
-    missing: list[str] = []
-    unscored: list[str] = []
+    found = _Gathered()
     for domain in domains:
-        predictions = find_masks(_of_domain(folder, domain, domains))
-        references = _references(domain, domains, options)
-        images = _images(domain, domains, options)
-        values = _values(domain, options)
-        for exam in sorted(predictions):
-            if references is not None and exam not in references:
-                unscored.append(f"{domain.name}/{exam}")
-                continue
-            reference = None if references is None else references[exam]
-            image, path = images.get(exam), predictions[exam]
-            record = path.parent / RECORD if (path.parent / RECORD).is_file() else None
-            tasks.append(Task(name, exam, domain, path, reference, image, values=values, record=record,
-                              tolerance_mm=options.tolerance_mm))  # fmt: skip
-        missing += [f"{domain.name}/{exam}" for exam in sorted(set(references or ()) - set(predictions))]
-    if not tasks:
-        wanted = "<exam>.nii.gz or <exam>/labels.nii.gz, named as the references are"
-        raise InputError("PS-A122", f"{folder.name}: no mask to score: put them there as {wanted}")
-    facts = {"predictions": folder.name, "references": options.references.name if options.references else None}
-    return Source(name, tuple(tasks), tuple(missing), tuple(unscored), facts)
+        beside = _Beside.find(domain, domains, options)
+        _gather(name, _of_domain(folder, domain, domains), beside, options.tolerance_mm, into=found)
+    if not found.tasks:
+        raise next(iter(found.faults.values()), None) or _never_met(printable(folder.name), found)
+    given = printable(options.references.name) if options.references else None
+    return Source(
+        name,
+        tuple(found.tasks),
+        tuple(found.missing),
+        tuple(found.unscored),
+        {"predictions": printable(folder.name), "references": given},
+        failed={exam: str(error) for exam, error in found.faults.items()},
+    )
 
 
-def _references(domain: Domain, domains: Sequence[Domain], options: EvaluateOptions) -> dict[str, Path] | None:
-    return find_masks(_of_domain(options.references, domain, domains)) if options.references else None
+def _gather(method: str, folder: Path, beside: _Beside, tolerance_mm: float, *, into: _Gathered) -> None:
+    """Put the masks of a domain beside their references; each exam is a task, or named with why it is none."""
+    of = beside.domain.name
+    predictions, references = find_masks(folder), beside.references
+    known = references.masks if references else {}
+    faults = {**(references.faults if references else {}), **predictions.faults}
+    into.faults.update({f"{of}/{exam}": faults[exam] for exam in sorted(faults)})
+    for exam, path in sorted(predictions.masks.items()):
+        if exam in faults:
+            continue
+        if references and exam not in known:
+            into.unscored.append(f"{of}/{exam}")
+            continue
+        into.tasks.append(
+            Task(
+                method,
+                exam,
+                beside.domain,
+                path,
+                known.get(exam),
+                beside.images.get(exam),
+                values=beside.values,
+                tolerance_mm=tolerance_mm,
+                record=_record(folder / exam, path),
+                numbered=beside.numbered,
+            )
+        )
+    into.missing += [f"{of}/{exam}" for exam in sorted(set(known) - set(predictions.masks) - set(faults))]
+
+
+def _record(own: Path, mask: Path) -> Path | None:
+    """`prediction.json` in an exam's own folder; one in a folder of many exams would be said of all of them."""
+    inside = own in {mask, mask.parent} and (own / RECORD).is_file()
+    return own / RECORD if inside else None
+
+
+def _never_met(folder: str, found: _Gathered) -> InputError:
+    ours, theirs = (names[0].partition("/")[2] for names in (found.unscored, found.missing))
+    text = f"{folder}: no mask to score: no name is among the references' ({ours} here, {theirs} there)"
+    return InputError("PS-A122", f"{text}: name them alike")
 
 
 def _images(domain: Domain, domains: Sequence[Domain], options: EvaluateOptions) -> dict[str, Case]:
