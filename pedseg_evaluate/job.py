@@ -79,8 +79,8 @@ def pedseg_evaluate(
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
-    """7 where an exam failed or a prediction is missing."""
-    partial = any(o.failed or o.faults or o.source.missing for o in outcomes)
+    """7 where an exam failed, a prediction is missing, a run's exam has lost its reference, or a picture failed."""
+    partial = any(o.failed or o.faults or o.source.missing or (o.source.run and o.source.unscored) for o in outcomes)
     return ExitCode.PARTIAL if partial else ExitCode.DONE
 
 
@@ -137,9 +137,12 @@ def _tell_gaps(source: Source) -> None:
     """No exam is left out without a word: a mean over fewer exams is another mean."""
     if source.missing:
         log.warning("%s", Notice("PS-W134", f"{source.name}: no prediction of {_some(source.missing)}"))
-    if source.unscored:
+    for exam, why in source.failed.items():
+        log.warning("%s", f"{source.name}/{exam}: {why}")
+    if source.unscored and source.run is None:  # a run has named each with why
         log.warning("%s", Notice("PS-W135", f"{source.name}: no reference of {_some(source.unscored)}: not scored"))
 
 
 def _some(names: Sequence[str]) -> str:
-    return f"{len(names)} exams ({', '.join(names[:5])}{' ...' if len(names) > 5 else ''})"
+    shown = ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+    return f"{len(names)} exam{'s' if len(names) != 1 else ''} ({shown})"

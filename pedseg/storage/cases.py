@@ -68,14 +68,19 @@ def exam_folder(workspace: Workspace, plan: DomainPlan) -> Path:
 
 
 def planned_case(workspace: Workspace, plan: DomainPlan, name: str) -> Case:
-    """An exam of a planned domain by its name.
+    """An exam of a planned domain by its name; what else lies beside it is not looked at.
 
     Raises:
-        InputError: PS-A135 it is not there any more.
-        UsageError: what `find_cases` refuses.
+        InputError: PS-A135 it is not there any more, PS-A122 it has a second channel.
+        UsageError: PS-A125 no such folder, PS-A96 a damaged `case.json`.
     """
-    folder = exam_folder(workspace, plan)
-    case = next((case for case in find_cases(folder) if case.name == name), None)
+    folder = _present(exam_folder(workspace, plan))
+    if not NAME.match(name):
+        case = None
+    elif (folder / "dataset.json").is_file():
+        case = next(iter(_nnunet_cases(folder, name)), None)
+    else:
+        case = _raw_case(folder / name)
     if case is None:
         raise InputError("PS-A135", f"exam {name} of the plan is not in {folder}: put it back, or plan again")
     return case
@@ -91,8 +96,7 @@ def find_cases(folder: Path) -> tuple[Case, ...]:
         UsageError: PS-A125 no such folder, PS-A99 a case name that is not allowed.
         InputError: PS-A122 a folder without any exam.
     """
-    if not folder.is_dir():
-        raise UsageError("PS-A125", f"{folder} is missing: put exams there, or run pedseg_phantom for synthetic ones")
+    _present(folder)
     cases = _nnunet_cases(folder) if (folder / "dataset.json").is_file() else _raw_cases(folder)
     if not cases:
         wanted = "<case>/dicom/ or <case>/image.nii.gz, and <case>/labels.nii.gz"
@@ -168,6 +172,12 @@ def source_digest(case: Case) -> str:
     return digest_of([(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()])
 
 
+def _present(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise UsageError("PS-A125", f"{folder} is missing: put exams there, or run pedseg_phantom for synthetic ones")
+    return folder
+
+
 def _raw_cases(folder: Path) -> list[Case]:
     visible = (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith("."))
     return [case for path in visible if (case := _raw_case(path))]
@@ -204,12 +214,12 @@ def _said(path: Path) -> CaseFile:
         raise UsageError(error.code, f"{where}: {error.message.removeprefix(f'{where}: ')}") from error
 
 
-def _nnunet_cases(folder: Path) -> list[Case]:
-    """imagesTr/CASE_0000.* beside labelsTr/CASE.* of an nnU-Net raw dataset."""
+def _nnunet_cases(folder: Path, wanted: str = "*") -> list[Case]:
+    """imagesTr/CASE_0000.* beside labelsTr/CASE.* of an nnU-Net raw dataset, of all cases or of one."""
     cases = []
-    if second := next((folder / "imagesTr").glob("*_0001.*"), None):
+    if second := next((folder / "imagesTr").glob(f"{wanted}_0001.*"), None):
         raise InputError("PS-A122", f"imagesTr/{second.name} is a second channel: pedseg reads one, keep only *_0000.*")
-    for image in sorted((folder / "imagesTr").glob("*_0000.*")):
+    for image in sorted((folder / "imagesTr").glob(f"{wanted}_0000.*")):
         name, _, ending = image.name.rpartition("_0000")
         labels = folder / "labelsTr" / f"{name}{ending}"
         cases.append(Case(name, image, labels if labels.is_file() else None, name))

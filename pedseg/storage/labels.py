@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pedseg.domains import Domain
 from pedseg.errors import GeometryError, InputError
 from pedseg.volumes import Geometry
+from pedseg.volumes.nifti import MAX_VOXELS
 
 GRID_TOLERANCE_MM = 0.1
 GRID_TOLERANCE_VOXELS = 0.25
@@ -135,6 +136,27 @@ def onto_larger_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, 
     if shared.size:
         result[_box(low, high)] = shared
     return result
+
+
+def covering_grid(own: Geometry, other: Geometry) -> Geometry:
+    """The grid `own` continued by whole voxels until it holds `other`.
+
+    Two DICOM SEG of one exam may each keep other frames. `own` comes back where the two lie too far apart.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        corners = np.rint(own.to_index(other.corners_mm()))
+    if not np.isfinite(corners).all() or np.abs(corners).max() > FARTHEST:
+        return own
+    low = np.minimum(corners.min(axis=0), 0).astype(np.int64)
+    high = np.maximum(corners.max(axis=0), np.subtract(own.shape, 1)).astype(np.int64)
+    i, j, k = (int(n) for n in high - low + 1)
+    return own if i * j * k > MAX_VOXELS else _moved(own, low, (i, j, k))
+
+
+def axis_on_grid(axis: int | None, own: Geometry, wanted: Geometry) -> int | None:
+    """An array axis of `own` as that of `wanted` that runs along it; None where nothing tells."""
+    axes, _ = _storage_order(own, wanted)
+    return axes.index(axis) if axis in axes else None
 
 
 def _elsewhere(where: str, detail: str) -> GeometryError:

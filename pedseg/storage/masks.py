@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,41 +13,78 @@ from numpy.typing import NDArray
 from pedseg.domains import Domain
 from pedseg.domains.match import match_structures
 from pedseg.errors import InputError, Notice, PedsegError, UsageError, did_you_mean
-from pedseg.storage.cases import IMAGE_NAMES, LABEL_NAMES, is_segmentation
-from pedseg.storage.labels import binary_mask, mask_labels, onto_grid, onto_larger_grid
+from pedseg.storage.cases import IMAGE_NAMES, LABEL_NAMES, is_segmentation, nnunet_domain
+from pedseg.storage.labels import axis_on_grid, binary_mask, mask_labels, onto_grid, onto_larger_grid
 from pedseg.volumes import Geometry, Volume
 from pedseg.volumes.nifti import read_image
 
-MASK_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha", ".dcm")
+MASK_ENDINGS = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".mha", ".dcm")
+"""The longer before its own end: 3D Slicer calls the masks of an exam `<exam>.seg.nrrd`."""
+NNUNET_FOLDERS = ("labelsTr", "labelsTs", "gt_segmentations")
+"""Hold the references of nnU-Net; `dataset.json` is beside them."""
 Values = Mapping[int, tuple[int, ...]]
 
 
-def find_masks(folder: Path) -> dict[str, Path]:
+@dataclass(frozen=True)
+class FoundMasks:
+    """The masks of a folder.
+
+    Args:
+        masks: exam -> what `read_mask` reads: a file, or a folder with one file a structure.
+        faults: exam -> why none of its masks is taken.
+    """
+
+    masks: Mapping[str, Path]
+    faults: Mapping[str, PedsegError]
+
+
+def find_masks(folder: Path) -> FoundMasks:
     """The masks of a folder by the names of their exams.
 
     Args:
-        folder: holds `<exam>.nii.gz` (.nii, .nrrd, .mha, .dcm), `<exam>/labels.*`, `<exam>/` with one mask, or
-            `<exam>/` with one file a structure; or it is an nnU-Net raw dataset, whose `labelsTr` is taken.
+        folder: holds `<exam>.nii.gz` (.nii, .nrrd, .seg.nrrd, .mha, .dcm), `<exam>/labels.*`, `<exam>/` with one mask,
+            or `<exam>/` with one file a structure; or it is an nnU-Net raw dataset, whose `labelsTr` is taken.
 
     Returns:
-        Exam -> what `read_mask` reads: a file, or a folder with one file a structure.
+        The masks; among the faults are PS-A134, several masks for one exam, and PS-A99, a name that is not UTF-8.
 
     Raises:
         UsageError: PS-A03 no such folder.
-        InputError: PS-A04 no mask in it, PS-A134 several masks for one exam.
+        InputError: PS-A04 no mask in it.
     """
     if not folder.is_dir():
         raise UsageError("PS-A03", f"{folder} is no folder: name the folder that holds one mask an exam")
     if (folder / "labelsTr").is_dir():
         return find_masks(folder / "labelsTr")
     found: dict[str, Path] = {}
-    for exam, path in _candidates(folder):
-        if exam in found:
-            raise _several(exam, found[exam], path)
-        found[exam] = path
-    if not found:
+    faults: dict[str, PedsegError] = {}
+    for path in sorted(p for p in folder.iterdir() if not p.name.startswith(".")):
+        try:
+            _take(path, found)
+        except PedsegError as error:  # of this exam alone
+            faults[printable(_exam_of(path))] = error
+    if not found and not faults:
         raise InputError("PS-A04", f"no mask in {folder}: put each there as <exam>.nii.gz or <exam>/labels.nii.gz")
-    return found
+    return FoundMasks({exam: path for exam, path in found.items() if exam not in faults}, faults)
+
+
+def reference_domain(folder: Path, domain: Domain) -> Domain:
+    """The domain with the values of a folder of references: those of an nnU-Net dataset are matched by name.
+
+    As in planning, source values that the domain has itself go before those of `dataset.json`.
+
+    Raises:
+        UsageError: PS-A96 a structure has no label of its name in `dataset.json`.
+    """
+    dataset = folder.parent if folder.name in NNUNET_FOLDERS else folder
+    if any(s.source_value for s in domain.structures) or not (dataset / "dataset.json").is_file():
+        return domain
+    return nnunet_domain(dataset, domain)
+
+
+def printable(name: str) -> str:
+    """A file name as text that can be written: bytes that are no UTF-8 become question marks."""
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def read_mask(
@@ -77,26 +116,48 @@ def read_mask(
     """
     where = where or (path.parent.name if path.name in LABEL_NAMES else _exam_of(path))
     meant = None if values is None else _by_label(values, domain)
-    try:
+    with _naming(where):
         mask = _read(path, domain, meant, where)
-        if like is None:
-            return mask
-        place = onto_larger_grid if is_segmentation(path) else onto_grid
+    return mask if like is None else place_mask(mask, path, like, where=where)
+
+
+def place_mask(mask: Volume, path: Path, like: Geometry, *, where: str) -> Volume:
+    """A mask that `read_mask` gave on its own grid, on another; see `like` there.
+
+    Raises:
+        GeometryError: PS-A69 the mask is on another grid.
+    """
+    place = onto_larger_grid if is_segmentation(path) else onto_grid
+    with _naming(where):
         placed = place(mask.array, mask.geometry, like, where)
-        return Volume(placed, like.affine, notices=mask.notices, facts=mask.facts)
+    axis = axis_on_grid(mask.slice_axis, mask.geometry, like)
+    return replace(mask, array=placed, affine=like.affine, slice_axis=axis)
+
+
+@contextmanager
+def _naming(where: str) -> Iterator[None]:
+    """Whatever is refused inside names the exam."""
+    try:
+        yield
     except PedsegError as error:
         raise type(error)(error.code, f"{where}: {error.message.removeprefix(f'{where}: ')}") from error
 
 
-def _candidates(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Exams and what may be their masks."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.is_file() and _is_mask(path):
-            yield _exam_of(path), path
-        elif path.is_dir() and (mask := _mask_in(path)):
-            yield path.name, mask
+def _take(path: Path, found: dict[str, Path]) -> None:
+    """Put a file or a folder among the masks found, if it is one.
+
+    Raises:
+        UsageError: PS-A99. InputError: PS-A134.
+    """
+    mask = _mask_in(path) if path.is_dir() else path if _is_mask(path) else None
+    if mask is None:
+        return
+    exam = _exam_of(path)
+    if printable(exam) != exam:
+        raise UsageError("PS-A99", f"the file name {printable(path.name)!r} is not UTF-8: rename it")
+    if exam in found:
+        raise _several(exam, found[exam], mask)
+    found[exam] = mask
 
 
 def _mask_in(folder: Path) -> Path | None:
@@ -129,8 +190,8 @@ def _exam_of(path: Path) -> str:
 
 
 def _several(exam: str, one: Path, other: Path) -> InputError:
-    names = " and ".join(f"{path.parent.name}/{path.name}" for path in (one, other))
-    return InputError("PS-A134", f"{exam}: {names} are both masks of the same: keep the one that is meant")
+    names = " and ".join(printable(f"{path.parent.name}/{path.name}") for path in (one, other))
+    return InputError("PS-A134", f"{printable(exam)}: {names} are both masks of the same: keep the one that is meant")
 
 
 def _by_label(values: Mapping[str, tuple[int, ...]], domain: Domain) -> dict[int, tuple[int, ...]]:
@@ -157,7 +218,7 @@ def _read(path: Path, domain: Domain, values: Values | None, where: str) -> Volu
 
 def _read_folder(folder: Path, domain: Domain, values: Values | None, where: str) -> Volume:
     """One mask whatever its name, or one binary mask a structure, named as the structures are."""
-    called = {path: (_exam_of(path),) for path in _files(folder)}
+    called = {path: (printable(_exam_of(path)),) for path in _files(folder)}
     if len(called) == 1:
         (only,) = called
         try:
@@ -183,9 +244,10 @@ def _joined(matched: Mapping[int, tuple[Path, ...]], notices: tuple[Notice, ...]
         if others:
             raise _several(where, path, others[0])
         part = read_image(path)
-        inside = binary_mask(part.array, f"{where}/{path.name}")
+        name = f"{where}/{printable(path.name)}"
+        inside = binary_mask(part.array, name)
         first = first or part.with_array(np.zeros(part.shape, np.uint8))
-        inside = _same_grid(inside, part, first, f"{where}/{path.name}")
+        inside = _same_grid(inside, part, first, name)
         overlapping += int(np.count_nonzero(first.array[inside]))
         first.array[inside] = label
     if first is None:

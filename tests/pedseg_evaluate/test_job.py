@@ -58,7 +58,7 @@ def test_a_missing_prediction_is_named_and_costs_the_exit_code(truth: Path, tmp_
     ours = write_masks(tmp_path / "ours", a=boxes())
     code = main(["--predictions", str(ours), "--references", str(truth), "-d", "ankle", "-o", str(tmp_path / "out")])
     assert code == 7
-    assert "PS-W134: ours: no prediction of 1 exams (ankle/b)" in capsys.readouterr().err
+    assert "PS-W134: ours: no prediction of 1 exam (ankle/b)" in capsys.readouterr().err
     assert json.loads((tmp_path / "out" / "scores.json").read_text("utf-8"))["missing"] == ["ankle/b"]
 
 

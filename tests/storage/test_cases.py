@@ -207,3 +207,20 @@ def test_a_planned_exam_is_found_by_name_wherever_the_plan_says(tmp_path: Path, 
     assert planned_case(space, other, "b").image == tmp_path / "set" / "imagesTr" / "b_0000.nii.gz"
     with pytest.raises(InputError, match=r"PS-A135: exam b of the plan is not in .*knee: put it back, or plan again"):
         planned_case(space, plan, "b")
+    with pytest.raises(InputError, match=r"PS-A135: exam c of the plan is not in .*set: "):
+        planned_case(space, other, "c")
+    with pytest.raises(UsageError, match=r"PS-A125: .*gone is missing"):
+        planned_case(space, plan.model_copy(update={"source": "gone"}), "a")
+
+
+def test_what_lies_beside_a_planned_exam_does_not_matter(tmp_path: Path, knee: Domain):
+    space = Workspace(tmp_path)
+    plan = DomainPlan(domain=knee, plane="axial", spacing_mm=1)
+    for name in ("a", "new exam", "b"):
+        save(space.raw("knee") / name / "image.nii.gz", numbered())
+    (space.raw("knee") / "b" / "case.json").write_text("{")
+    assert planned_case(space, plan, "a").name == "a"
+    for name in ("a_0000", "b_0000", "b_0001"):
+        save(tmp_path / "set" / "imagesTr" / f"{name}.nii.gz", numbered())
+    (tmp_path / "set" / "dataset.json").write_text("{}")
+    assert planned_case(space, plan.model_copy(update={"source": "set"}), "a").name == "a"

@@ -5,7 +5,15 @@ import pytest
 
 from pedseg.domains import Domain, Structure, load_domains
 from pedseg.errors import GeometryError, InputError
-from pedseg.storage.labels import binary_mask, mask_labels, onto_grid, onto_larger_grid, remap_labels
+from pedseg.storage.labels import (
+    axis_on_grid,
+    binary_mask,
+    covering_grid,
+    mask_labels,
+    onto_grid,
+    onto_larger_grid,
+    remap_labels,
+)
 from pedseg.volumes import Geometry
 
 OBLIQUE = np.array([[0.48, 0.05, 0.1, -30.0], [-0.06, 0.59, 0.02, 12.0], [-0.05, 0.02, 1.19, 7.0], [0, 0, 0, 1]])
@@ -147,6 +155,25 @@ def test_background_beyond_the_image_is_cut_and_labels_are_not():
     assert not onto_larger_grid(np.zeros(SHAPE, np.uint8), elsewhere, whole, "c").any()
     with pytest.raises(GeometryError, match=r"PS-A69: c: .*1 labelled voxels lie beyond it"):
         onto_larger_grid(marked(), elsewhere, whole, "c")
+
+
+def test_a_grid_is_continued_until_it_holds_another():
+    own = Geometry((7, 6, 2), OBLIQUE @ np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 3], [0, 0, 0, 1]]))
+    turned = OBLIQUE @ np.array([[0, -1, 0, 6], [0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])  # its I runs along K
+    both = covering_grid(own, Geometry((4, 7, 6), turned))
+    assert both.shape == (7, 6, 5)
+    assert np.allclose(both.affine, OBLIQUE)
+    inside = covering_grid(both, own)
+    assert (inside.shape, inside.corner_distance_mm(both)) == (both.shape, 0)
+    for far in (1e5, 1e300):
+        elsewhere = OBLIQUE + np.array([[0, 0, 0, far]] * 3 + [[0] * 4])
+        assert covering_grid(own, Geometry(SHAPE, elsewhere)) is own
+
+
+def test_an_axis_is_known_again_on_another_grid():
+    own = Geometry(SHAPE, OBLIQUE)
+    turned = Geometry((5, 7, 6), OBLIQUE[:, [2, 0, 1, 3]])
+    assert [axis_on_grid(a, own, turned) for a in (0, 1, 2, None)] == [1, 2, 0, None]
 
 
 def test_a_part_between_the_voxels_of_the_whole_is_refused():

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +15,7 @@ from tiny import write_dicom
 from pedseg.dicom import read_volume
 from pedseg.domains import Domain, load_domains
 from pedseg.errors import GeometryError, InputError, UsageError
-from pedseg.storage.masks import find_masks, read_mask
+from pedseg.storage.masks import find_masks, read_mask, reference_domain
 from pedseg.volumes import Geometry, Volume
 from pedseg.volumes.nifti import write_nifti
 
@@ -39,15 +42,17 @@ def save(path: Path, array: np.ndarray, affine: np.ndarray = OBLIQUE) -> Path:
 
 
 def names(folder: Path) -> dict[str, str]:
-    return {exam: path.relative_to(folder).as_posix() for exam, path in find_masks(folder).items()}
+    return {exam: path.relative_to(folder).as_posix() for exam, path in find_masks(folder).masks.items()}
 
 
 def test_one_file_an_exam(tmp_path: Path):
     """As nnU-Net and most tools write them, beside files of their own."""
     for name in ("b.nii.gz", "a.1.nii", "c.nrrd", "D.MHA", "e.dcm", ".hidden.nii.gz", "plans.json", "x.npz"):
         (tmp_path / name).touch()
+    (tmp_path / "f.seg.nrrd").touch()  # of 3D Slicer
     (tmp_path / "empty").mkdir()
-    assert names(tmp_path) == {"D": "D.MHA", "a.1": "a.1.nii", "b": "b.nii.gz", "c": "c.nrrd", "e": "e.dcm"}
+    wanted = {"D": "D.MHA", "a.1": "a.1.nii", "b": "b.nii.gz", "c": "c.nrrd", "e": "e.dcm", "f": "f.seg.nrrd"}
+    assert names(tmp_path) == wanted
 
 
 def test_one_folder_an_exam(tmp_path: Path):
@@ -70,19 +75,48 @@ def test_an_nnunet_dataset_gives_its_labels(tmp_path: Path):
 
 
 @pytest.mark.parametrize("other", ["a.nrrd", "a/labels.nii.gz", "a/talus.nii.gz"])
-def test_two_masks_for_one_exam_are_refused(tmp_path: Path, other: str):
-    save(tmp_path / "a.nii.gz", three_bones())
+def test_two_masks_for_one_exam_are_a_fault_of_that_exam(tmp_path: Path, other: str):
+    for exam in ("a", "b"):
+        save(tmp_path / f"{exam}.nii.gz", three_bones())
     (tmp_path / "a").mkdir()
     (tmp_path / other).touch()
-    with pytest.raises(InputError, match=r"PS-A134: a: .* and .* are both masks of the same"):
-        find_masks(tmp_path)
+    found = find_masks(tmp_path)
+    assert found.masks == {"b": tmp_path / "b.nii.gz"}
+    assert list(found.faults) == ["a"]
+    assert re.match(r"PS-A134: a: \S+ and \S+ are both masks of the same", str(found.faults["a"]))
 
 
-def test_a_segmentation_beside_another_mask_is_refused(tmp_path: Path):
+def test_a_segmentation_beside_another_mask_is_a_fault(tmp_path: Path):
     save(tmp_path / "a" / "talus.nii.gz", three_bones())
     (tmp_path / "a" / "seg.dcm").touch()
-    with pytest.raises(InputError, match=r"PS-A134: a: a/seg\.dcm and a/talus\.nii\.gz"):
-        find_masks(tmp_path)
+    found = find_masks(tmp_path)
+    assert not found.masks
+    assert str(found.faults["a"]).startswith("PS-A134: a: a/seg.dcm and a/talus.nii.gz")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names themselves")
+def test_a_file_name_that_is_not_utf8_is_a_fault_that_can_be_written(tmp_path: Path):
+    save(tmp_path / "a.nii.gz", three_bones())
+    (tmp_path / os.fsdecode(b"\xe9.nii.gz")).touch()
+    found = find_masks(tmp_path)
+    assert (list(found.masks), list(found.faults)) == (["a"], ["?"])
+    assert str(found.faults["?"]).encode() == b"PS-A99: the file name '?.nii.gz' is not UTF-8: rename it"
+
+
+@pytest.mark.parametrize("place", ["", "labelsTr"])
+def test_references_of_nnunet_are_numbered_by_their_dataset(tmp_path: Path, ankle: Domain, place: str):
+    """A bone is what `dataset.json` calls so, whatever its number."""
+    stored = np.array([0, 3, 1, 2], np.uint8)[three_bones()]
+    save(tmp_path / "labelsTr" / "a.nii.gz", stored)
+    assert reference_domain(tmp_path / place, ankle) is ankle
+    labels = {"background": 0, "talus": 1, "tibia_distal": 2, "calcaneus": 3}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}), "utf-8")
+    (path,) = find_masks(tmp_path / place).masks.values()
+    assert np.array_equal(read_mask(path, reference_domain(tmp_path / place, ankle)).array, three_bones())
+    said = ankle.model_copy(update={"structures": tuple(
+        s.model_copy(update={"source_value": (v,)}) for s, v in zip(ankle.structures, (7, 8, 9), strict=True)
+    )})  # fmt: skip
+    assert reference_domain(tmp_path / place, said) is said
 
 
 def test_no_folder_and_no_mask(tmp_path: Path):
@@ -175,7 +209,7 @@ def one_file_a_bone(folder: Path, **more: np.ndarray) -> Path:
 def test_one_file_a_structure(tmp_path: Path, ankle: Domain):
     """As TotalSegmentator writes them: the exam's folder holds a file for every structure it knows."""
     one_file_a_bone(tmp_path / "a", fibula=np.ones(SHAPE, np.uint8))
-    (path,) = find_masks(tmp_path).values()
+    (path,) = find_masks(tmp_path).masks.values()
     mask = read_mask(path, ankle, like=GRID)
     assert np.array_equal(mask.array, three_bones())
     assert [str(n) for n in mask.notices] == ["PS-W126: masks of other structures were left aside: fibula"]
@@ -223,7 +257,7 @@ def test_two_files_of_one_bone_are_refused(tmp_path: Path, ankle: Domain):
 def test_a_lone_file_is_one_bone_or_all_of_them(tmp_path: Path, ankle: Domain):
     save(tmp_path / "all" / "my_mask.nii.gz", three_bones())
     save(tmp_path / "bone" / "Talus.nii.gz", (three_bones() == 2).astype(np.uint8))
-    found = find_masks(tmp_path)
+    found = find_masks(tmp_path).masks
     assert np.array_equal(read_mask(found["all"], ankle).array, three_bones())
     assert np.array_equal(read_mask(found["bone"], ankle).array, np.where(three_bones() == 2, 2, 0))
 
@@ -236,11 +270,12 @@ def test_a_dicom_seg_comes_to_the_grid_of_its_series(tmp_path: Path, ankle: Doma
     labels[2:5, 3:6, 3:5], labels[7:9, 2:4, 5:7] = 1, 3
     path = write_seg(tmp_path / "masks" / "a.dcm", tmp_path / "series", labels)
     series = read_volume(tmp_path / "series")
-    (found,) = find_masks(path.parent).values()
+    (found,) = find_masks(path.parent).masks.values()
     assert read_mask(found, ankle).shape == (12, 8, 4)
     assert np.array_equal(read_mask(found, ankle, like=series.geometry).array, labels)
     turned = Geometry((10, 12, 8), series.affine[:, [2, 0, 1, 3]])
     assert np.array_equal(read_mask(found, ankle, like=turned).array, labels.transpose(2, 0, 1))
+    assert [read_mask(found, ankle, like=grid).slice_axis for grid in (series.geometry, turned)] == [2, 0]
     one = read_mask(found, ankle, like=series.geometry, values={"talus": (3,)}).array
     assert np.array_equal(one, np.where(labels == 3, 2, 0))
     moved = Geometry(image.shape, series.affine + np.array([[0, 0, 0, 0.3]] + 3 * [[0, 0, 0, 0]]))
