@@ -20,7 +20,9 @@ from pedseg_evaluate.folders import check_folders, find_images, of_domain, other
 from pedseg_evaluate.options import EvaluateOptions
 
 RECORD = "prediction.json"
-OWN_NAMES = frozenset({"scores.csv", "scores.json", "slices.csv", "report.html", "evaluation.json", "tables", "representations"})
+OWN_NAMES = frozenset(
+    {"scores.csv", "scores.json", "slices.csv", "report.html", "evaluation.json", "tables", "representations"}
+)
 """What an evaluation calls its own files: no method's folder may be called so."""
 NAME_BYTES = 120
 """Of a method's folder; file systems take 255."""
@@ -171,12 +173,12 @@ def _gather(pattern: Task, folder: Path, beside: _Beside, *, into: _Gathered) ->
         if references and exam not in known:
             into.unscored.append(f"{of}/{exam}")
             continue
-        parts = {"prediction": path, "reference": known.get(exam), "image": beside.images.get(exam)}
-        record = _record(folder / exam, path)
+        reference, record = known.get(exam), _record(folder / exam, path)
         if record and (fault := other_domain(record, beside.domain)):
             into.faults[f"{of}/{exam}"] = fault
             continue
-        into.tasks.append(replace(pattern, exam=exam, record=record, numbered=beside.numbered, **parts))
+        task = replace(pattern, exam=exam, prediction=path, reference=reference, record=record)
+        into.tasks.append(replace(task, image=beside.images.get(exam), numbered=beside.numbered))
     into.missing += [f"{of}/{exam}" for exam in sorted(set(known) - set(predictions.masks) - set(faults))]
 
 

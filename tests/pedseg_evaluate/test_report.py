@@ -79,10 +79,11 @@ def test_digests_of_the_model_are_told(ours: Path) -> None:
     assert {"pedseg", "numpy", "python", "scipy"} <= set(facts)
 
 
-def test_gaps_are_told_in_the_subtitle(ours: Path, tmp_path: Path) -> None:
+def test_gaps_are_told(ours: Path, tmp_path: Path) -> None:
     truth = write_masks(tmp_path / "truth", a=boxes(), b=boxes(), c=boxes())
-    told = report(outcome(ours, references=truth)).subtitle
-    assert told == "1 exam of ours. Left out: 2 without a prediction."
+    told = report(outcome(ours, references=truth))
+    assert told.subtitle == "1 exam of ours."
+    assert told.gaps == ("ours, no prediction: ankle/b, ankle/c.",)
 
 
 def test_pictures_are_of_the_chosen_method_and_may_be_left_out(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from pedseg.report.page import Picture, TableBlock, Text
 from pedseg.workspace import Workspace
 from pedseg_evaluate.representations import RepresentationPictures, representation_blocks, representation_pictures
+from pedseg_evaluate.sources import Source
 
 PNG = b"\x89PNG\r\n"
 
@@ -46,10 +47,15 @@ def test_what_there_is_not_is_said(tiny_run: Path) -> None:
 
 def test_a_run_has_blocks_for_the_page_and_files(tiny_shape_run: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("pedseg.inference.representations.SLICES", 12)
-    blocks = representation_blocks(tiny_shape_run, "ours", tmp_path / "pictures", seed=0)
+    blocks = representation_blocks(Source("ours", (), run=tiny_shape_run), tmp_path / "pictures", seed=0)
     assert isinstance(blocks[0], Text)
     assert blocks[0].text == "ours, fold 0."
     files = {path.name: path.read_bytes() for path in (tmp_path / "pictures").iterdir()}
     assert len(files) == 7
     assert {b.data for b in blocks if isinstance(b, Picture)} == set(files.values())
     assert [len(b.table.rows) for b in blocks if isinstance(b, TableBlock)] == [9, 9]
+
+
+def test_a_folder_of_masks_has_none(tmp_path: Path) -> None:
+    assert representation_blocks(Source("ours", ()), tmp_path / "pictures", seed=0) == []
+    assert not (tmp_path / "pictures").exists()
