@@ -38,7 +38,7 @@ def comparison_table(
         return Table(f"Comparison, {structure_title(structure)}", ("Domain",), (), ("There is nothing to compare.",))
     against, of, test = rows[0].against, rows[0].of, rows[0].test
     statistic = test == "kolmogorov_smirnov"
-    heads = ("Difference", "95 % interval", *(("KS distance",) if statistic else ()), _effect_head(test), "Better mean")
+    heads = ("Difference", "95 % interval", *(("KS distance",) if statistic else ()), effect_head(test), "Better mean")
     noted = any(c.note for c in rows)
     return Table(
         f"Against {against}, {'2D' if of == 'slices' else '3D'}, {structure_title(structure)}: {TESTS[test]}",
@@ -96,12 +96,13 @@ def beside_p(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     )
 
 
-def difference_cell(c: Comparison) -> Cell:
-    """Such as `+0.12 (-1.00 to +1.24)`: method minus chosen one, with its interval where there is one."""
-    if math.isnan(c.difference):
-        return Cell(NOTHING)
-    told = shown(c.difference, c.metric, sign=True, decimals=2)
-    return Cell(told if math.isnan(c.interval[0]) else f"{told} ({_interval(c)})")
+def difference_cells(c: Comparison) -> tuple[Cell, Cell]:
+    """Method minus chosen one such as `+0.12`, and its interval such as `-1.00 to +1.24`."""
+    low, high = (shown(end, c.metric, sign=True, decimals=2) for end in c.interval)
+    return (
+        Cell(shown(c.difference, c.metric, sign=True, decimals=2)),
+        Cell(NOTHING if math.isnan(c.interval[0]) else f"{low} to {high}"),
+    )
 
 
 def effect_cell(c: Comparison) -> Cell:
@@ -115,7 +116,8 @@ DEPENDENT = (
 )
 
 
-def _effect_head(test: str) -> str:
+def effect_head(test: str) -> str:
+    """Head of a column of effect sizes."""
     return "Rank-biserial" if test == "wilcoxon" else "Cliff's delta"
 
 
@@ -126,8 +128,7 @@ def _row(c: Comparison, *, statistic: bool, noted: bool) -> tuple[Cell, ...]:
         Cell(c.method),
         *((Cell(str(c.n)),) if c.of == "slices" else ()),
         Cell(str(c.n_exams)),
-        Cell(shown(c.difference, c.metric, sign=True, decimals=2)),
-        Cell(NOTHING if math.isnan(c.interval[0]) else _interval(c)),
+        *difference_cells(c),
         *((Cell(_number(c.finding.statistic)),) if statistic else ()),
         effect_cell(c),
         Cell(c.favours or NOTHING),
@@ -135,10 +136,6 @@ def _row(c: Comparison, *, statistic: bool, noted: bool) -> tuple[Cell, ...]:
         p_value(c.p_holm),
         *((Cell(c.note),) if noted else ()),
     )
-
-
-def _interval(c: Comparison) -> str:
-    return " to ".join(shown(end, c.metric, sign=True, decimals=2) for end in c.interval)
 
 
 def _number(value: float, *, sign: bool = False) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import TypeVar
 
 from pedseg.evaluation.comparison import Comparison
@@ -12,7 +11,7 @@ from pedseg.evaluation.gather import higher_is_better
 from pedseg.evaluation.normality import Normality
 from pedseg.evaluation.scores import MEAN, UNION
 from pedseg.evaluation.summary import SliceSummary, Summary
-from pedseg.report.comparison_tables import beside_p, difference_cell, effect_cell
+from pedseg.report.comparison_tables import beside_p, difference_cells, effect_cell, effect_head
 from pedseg.report.tables import NOTHING, Cell, Table
 from pedseg.report.values import (
     domain_title,
@@ -26,6 +25,7 @@ from pedseg.report.values import (
 )
 
 Item = TypeVar("Item")
+Line = tuple[Cell, ...]
 SIDE_BY_SIDE = ("dice", "assd_mm", "mssd_mm")
 """The metrics of A, table 1."""
 STACKED = ("dice", "sensitivity", "specificity", "mssd_mm", "assd_mm", "ravd")
@@ -121,37 +121,58 @@ def slice_table(
         metrics: in this order, those that there are.
     """
     rows = [s for s in summaries if s.structure == structure and s.metric in metrics]
-    columns = _there(rows, metrics)
-    found = {(s.domain, s.method, s.metric): s for s in rows}
-    answers = {(c.domain, c.method, c.metric): c for c in comparisons if c.structure == structure}
-    lines = _unique((s.domain, s.method) for s in rows)
-    beside = ("difference (95 % interval)", "effect", "p") if answers else ()
-    heads = [
-        (metric_title(m).replace(" (", " 2D (", 1), *(f"{short_title(m)} {head}" for head in beside)) for m in columns
-    ]
+    compared = [c for c in comparisons if c.structure == structure]
+    columns, lines = _tested_slices(rows, compared, metrics) if compared else _slices(rows, metrics)
     return Table(
         f"2D scores, {structure_title(structure)}",
-        ("Domain", "Method", "Slices", *chain.from_iterable(heads)),
-        tuple(
-            (
-                Cell(domain_title(line[0])),
-                Cell(line[1]),
-                Cell(str(max(found[(*line, m)].n for m in columns if (*line, m) in found))),
-                *(
-                    cell
-                    for m in columns
-                    for cell in _slice_cells(found.get((*line, m)), answers.get((*line, m)), tested=bool(answers))
-                ),
-            )
-            for line in lines
-        ),
+        columns,
+        lines,
         (
             "Slices that hold at least one structure. Mean with the distances to the 84th and 16th percentiles.",
             MARKED,
             *_unmarked(rows),
-            *beside_p(tuple(answers.values())),
+            *beside_p(compared),
         ),
     )
+
+
+def _slices(rows: Sequence[SliceSummary], metrics: Sequence[str]) -> tuple[tuple[str, ...], tuple[Line, ...]]:
+    """Metrics as columns."""
+    columns = _there(rows, metrics)
+    found = {(s.domain, s.method, s.metric): s for s in rows}
+    lines = tuple(
+        (
+            Cell(domain_title(domain)),
+            Cell(method),
+            Cell(str(max(found[domain, method, m].n for m in columns if (domain, method, m) in found))),
+            *(_slice_cell(found.get((domain, method, m))) for m in columns),
+        )
+        for domain, method in _unique((s.domain, s.method) for s in rows)
+    )
+    return ("Domain", "Method", "Slices", *(metric_title(m).replace(" (", " 2D (", 1) for m in columns)), lines
+
+
+def _tested_slices(
+    rows: Sequence[SliceSummary], compared: Sequence[Comparison], metrics: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[Line, ...]]:
+    """Metrics below each other: with the columns of a test each, side by side they fit no page."""
+    answers = {(c.domain, c.metric, c.method): c for c in compared}
+    ordered = sorted(rows, key=lambda s: metrics.index(s.metric))
+    lines = tuple(
+        (
+            Cell(domain_title(s.domain)),
+            Cell(metric_title(s.metric)),
+            Cell(s.method),
+            Cell(str(s.n)),
+            _slice_cell(s),
+            *_test_cells(answers.get((s.domain, s.metric, s.method))),
+        )
+        for domain in _unique(s.domain for s in rows)
+        for s in ordered
+        if s.domain == domain
+    )
+    beside = ("Difference", "95 % interval", effect_head(compared[0].test), "p")
+    return ("Domain", "Metric", "Method", "Slices", "Score in 2D", *beside), lines
 
 
 def normality_table(found: Sequence[Normality], *, structure: str = UNION) -> Table:
@@ -186,15 +207,16 @@ def _summary_cell(summary: Summary | None) -> Cell:
     return Cell(mean_std(summary.mean, summary.std, summary.metric), summary.mark)
 
 
-def _slice_cells(summary: SliceSummary | None, answer: Comparison | None, *, tested: bool) -> Iterable[Cell]:
+def _slice_cell(summary: SliceSummary | None) -> Cell:
     if summary is None or summary.n == 0:
-        yield Cell(NOTHING)
-    else:
-        above, below = (shown(v, summary.metric, sign=True) for v in (summary.above, -summary.below))
-        ends = f"{'' if above[0] in '+-' else '+'}{above}/{'' if below[0] in '+-' else '-'}{below}"
-        yield Cell(f"{shown(summary.mean, summary.metric)} {ends}", summary.mark)
-    if tested:
-        yield from (difference_cell(answer), effect_cell(answer), p_value(answer.p)) if answer else [Cell(NOTHING)] * 3
+        return Cell(NOTHING)
+    above, below = (shown(v, summary.metric, sign=True) for v in (summary.above, -summary.below))
+    ends = f"{'' if above[0] in '+-' else '+'}{above}/{'' if below[0] in '+-' else '-'}{below}"
+    return Cell(f"{shown(summary.mean, summary.metric)} {ends}", summary.mark)
+
+
+def _test_cells(answer: Comparison | None) -> Sequence[Cell]:
+    return (*difference_cells(answer), effect_cell(answer), p_value(answer.p)) if answer else [Cell(NOTHING)] * 4
 
 
 def _notes(rows: Sequence[Summary], where: str = "per domain") -> tuple[str, ...]:
@@ -205,7 +227,9 @@ def _notes(rows: Sequence[Summary], where: str = "per domain") -> tuple[str, ...
     for domain, method in _unique(item[:2] for item in lacking):
         most = max(item[4] for item in lacking if item[:2] == (domain, method))
         exams = "1 exam" if most == 1 else f"{most} exams"
-        said.append(f"{domain_title(domain)}, {method}: no answer for up to {exams}; means are over the others.")
+        some = any(s.n for s in rows if (s.domain, s.method) == (domain, method))
+        told = f"no answer for up to {exams}; means are over the others" if some else f"no answer for any of {exams}"
+        said.append(f"{domain_title(domain)}, {method}: {told}.")
     if any(s.n == 1 for s in rows):
         said.append("One exam has no standard deviation.")
     return tuple(said)

@@ -20,8 +20,8 @@ LATEX = {
 }  # fmt: skip
 """A bracket or a star at the start of a row would be taken for an option of the line before."""
 _BAND = re.compile(r"^(-?[\d.]+) ([+-][\d.]+)/([+-][\d.]+)$")
-_RANGE = re.compile(r"^[+-]?[\d.]+ (?:to [+-]?[\d.]+|\([+-]?[\d.]+ to [+-]?[\d.]+\))$")
-"""An interval, or a value with its interval: no spreadsheet can work these out."""
+_RANGE = re.compile(r"^[+-]?[\d.]+ to [+-]?[\d.]+$")
+"""An interval, which no spreadsheet can work out."""
 _POWER_OF_TEN = re.compile(r"^((?:[<>] )?)([\d.]+)e([+-]?)0*(\d+)$")
 
 

@@ -48,6 +48,20 @@ def test_domains_below_each_other() -> None:
     ]
 
 
+def test_a_method_that_leaves_a_joint_out_is_told() -> None:
+    none = replace(DICE, method="base", mean=math.nan, std=math.nan, n=0, n_without=15, mark="")
+    assert "Ankle, base: no answer for any of 15 exams." in stacked([DICE, none]).notes
+
+
+def test_metrics_with_a_test_stand_below_each_other() -> None:
+    rows = [SliceSummary(d, UNION, m, n, 0.9, 0.1, 0.1, 10, 1)
+            for d in ("ankle", "knee") for m in ("specificity", "dice") for n in "ab"]  # fmt: skip
+    slices = tuple(SliceScore("e", d, UNION, 0, "dice", 0.5) for d in ("ankle", "knee"))
+    compared = compare_slices([Method("a", (), slices), Method("b", (), slices)], "a")
+    told = [(row[0], row[1][:4], row[2]) for row in texts(slice_table(rows, compared))]
+    assert told == [(d, m, n) for d in ("Ankle", "Knee") for m in ("Dice", "Spec") for n in "ab"]
+
+
 def test_another_structure_is_another_table() -> None:
     assert side_by_side(ROWS, structure=MEAN).rows == ()
     assert side_by_side([replace(DICE, structure=MEAN)], structure=MEAN).title.endswith("mean over bones")
@@ -73,13 +87,14 @@ def test_2d_scores_with_difference_effect_and_p_value() -> None:
     base = [replace(s, value=s.value - 0.01 * (s.slice + 1)) for s in ours]
     methods = [Method("base", (), tuple(base)), Method("ours", (), tuple(ours))]
     table = slice_table(summarise_slices(methods), compare_slices(methods, "ours"))
-    assert table.columns[:4] == ("Domain", "Method", "Slices", "Dice 2D (%) ↑")
-    assert table.columns[4:] == ("Dice difference (95 % interval)", "Dice effect", "Dice p")
-    assert table.rows[0][3:] == (
-        Cell("71.5 +15.3/-15.3", "second"), Cell("-3.50 (-4.00 to -3.00)"), Cell("-1.00"), Cell("0.031", "p05"),
+    assert table.columns[:5] == ("Domain", "Metric", "Method", "Slices", "Score in 2D")
+    assert table.columns[5:] == ("Difference", "95 % interval", "Rank-biserial", "p")
+    assert table.rows[0][4:] == (
+        Cell("71.5 +15.3/-15.3", "second"), Cell("-3.50"), Cell("-4.00 to -3.00"), Cell("-1.00"), Cell("0.031", "p05"),
     )  # fmt: skip
     assert table.rows[1] == (
-        Cell("Knee"), Cell("ours"), Cell("6"), Cell("75.0 +17.0/-17.0", "best"), *[Cell(NOTHING)] * 3,
+        Cell("Knee"), Cell("Dice (%) ↑"), Cell("ours"), Cell("6"), Cell("75.0 +17.0/-17.0", "best"),
+        *[Cell(NOTHING)] * 4,
     )  # fmt: skip
     assert any("Wilcoxon signed-rank test against ours" in note for note in table.notes)
     assert any("not independent" in note for note in table.notes)
@@ -92,7 +107,7 @@ def test_one_exam_has_a_difference_without_an_interval() -> None:
     ours = Method("ours", (), tuple(SliceScore("e", "knee", UNION, k, "dice", 0.5) for k in range(2)))
     base = Method("base", (), tuple(replace(s, value=0.25) for s in ours.slices))
     table = slice_table(summarise_slices([base, ours]), compare_slices([base, ours], "ours"))
-    assert [cell.text for cell in table.rows[0][4:]] == ["-25.00", "-1.00", "0.500"]
+    assert [cell.text for cell in table.rows[0][5:]] == ["-25.00", NOTHING, "-1.00", "0.500"]
 
 
 def test_a_table_without_marks_says_why() -> None:

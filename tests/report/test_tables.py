@@ -62,7 +62,7 @@ def test_a_text_that_a_spreadsheet_would_run_is_made_harmless(text: str) -> None
     assert rows == [[f"'{text.strip()}"], [f"'{text.strip()}"]]
 
 
-@pytest.mark.parametrize("text", ["-1.5", "+0.2", "-3e-5", "a=b", "1-2", "-6.44 to -6.36", "+0.12 (-1.00 to +1.24)"])
+@pytest.mark.parametrize("text", ["-1.5", "+0.2", "-3e-5", "a=b", "1-2", "-6.44 to -6.36"])
 def test_numbers_and_plain_texts_stay(text: str) -> None:
     assert to_csv(Table("t", ("x",), ((Cell(text),),))) == f"x\n{text}\n"
 
