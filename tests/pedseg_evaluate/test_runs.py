@@ -124,9 +124,7 @@ def test_an_exam_that_is_gone_is_measured_and_named(tmp_path: Path, caplog: pyte
     assert "PS-W135: ankle/ankle_2" in caplog.text
 
 
-def test_an_exam_whose_label_file_is_gone_is_no_less_named(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_exam_whose_label_file_is_gone_is_no_less_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     fill(tmp_path, "main")
     (Workspace(tmp_path).raw("ankle") / "ankle_2/labels.nii.gz").unlink()
     outcomes = pedseg_evaluate(tmp_path / "out", tmp_path, runs=["main"])
