@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from pedseg.domains import Domain
 from pedseg.errors import ModelError, Notice, PedsegError, UsageError
 from pedseg.plan import DomainPlan
 from pedseg.storage.cases import Case, planned_case
-from pedseg.storage.runs import KeptPrediction, RunPredictions, find_test_predictions, weights_of
+from pedseg.storage.masks import printable
+from pedseg.storage.runs import KeptPrediction, RunPredictions, find_test_predictions, plan_exams, weights_of
 from pedseg.workspace import Workspace
 from pedseg_evaluate.exam import Task
 from pedseg_evaluate.options import EvaluateOptions
@@ -27,11 +30,11 @@ def run_sources(runs: Sequence[Path], workspace: Workspace, options: EvaluateOpt
         options: `plan` is that of the names; `domains`, where given, restrict what is scored.
 
     Raises:
-        UsageError: PS-A120 flags that are for folders of masks, PS-A125 no such run, PS-A100 no such domain.
+        UsageError: PS-A120 flags that are for folders of masks, PS-A125 no such run, PS-A100 no such domain, PS-A99
+            a name that is not UTF-8.
         ModelError: what `find_test_predictions` refuses, PS-A123 no test prediction.
     """
-    if options.references or options.values:
-        raise UsageError("PS-A120", "--references and --labels are for --predictions: a run knows its references")
+    _refuse_flags_of_folders(options)
     folders = [_run_folder(run, workspace, options) for run in runs]
     names = method_names(_names(folders), options)
     return tuple(_run_source(n, f, workspace, options) for n, f in zip(names, folders, strict=True))
@@ -43,22 +46,55 @@ def _run_source(name: str, folder: Path, workspace: Workspace, options: Evaluate
     if foreign := sorted(set(options.domains or ()) - set(plan.domain_names)):
         known = ", ".join(plan.domain_names)
         raise UsageError("PS-A100", f"run {name} knows {known}, not {foreign[0]!r}: choose among them with -d")
-    _tell_unfinished(name, found)
     home = _workspace_of(folder) or workspace
     wanted = options.domains or plan.domain_names
     kept = [p for p in found.predictions if p.domain in wanted]
     if not kept:
         raise ModelError("PS-A123", f"run {name} has no test prediction: run pedseg_train every (without --no-test)")
+    _tell_unfinished(name, found)
     tasks = tuple(_task(name, p, found, home, options) for p in kept)
-    missing = tuple(f"{domain}/{exam}" for _, domain, exam in found.missing if domain in wanted)
-    facts = {
-        "run": folder.name,
-        "plan": plan.digest,
-        "name": plan.name,
+    return Source(
+        name,
+        tasks,
+        missing=tuple(f"{domain}/{exam}" for _, domain, exam in found.missing if domain in wanted),
+        unscored=tuple(f"{task.domain.name}/{task.exam}" for task in tasks if task.reference is None),
+        facts=_facts(folder, found, _tested(name, found, wanted)),
+        run=folder,
+        plan=plan,
+        untested=tuple(f"{domain}/{exam}" for domain, exam in found.untested if domain in wanted),
+        home=home,
+    )
+
+
+def _facts(folder: Path, found: RunPredictions, tested: dict[str, str]) -> dict[str, Any]:
+    return {
+        "run": printable(folder.name),
+        "plan": found.plan.digest,
+        "name": found.plan.name,
         "folds": {k: v for n in found.finished for k, v in weights_of(folder / f"fold_{n}").items()},
         "unfinished": list(found.unfinished),
+        "tested": tested,
     }
-    return Source(name, tasks, missing, facts=facts, run=folder, plan=plan)
+
+
+def _tested(name: str, found: RunPredictions, wanted: Sequence[str]) -> dict[str, str]:
+    """Domain -> how many of its exams the folds of the plan test, such as "4 of 6"; fewer than all is said."""
+    told: dict[str, str] = {}
+    for domain in wanted:
+        every = sum(of == domain for of, _ in plan_exams(found.plan))
+        never = [exam for of, exam in found.untested if of == domain]
+        told[domain] = f"{every - len(never)} of {every}"
+        if never:
+            text = f"the plan's folds test {told[domain]} exams, never {', '.join(never[:8])}"
+            log.info("%s/%s: %s%s", name, domain, text, " ..." if len(never) > 8 else "")
+    return told
+
+
+def _refuse_flags_of_folders(options: EvaluateOptions) -> None:
+    if options.references or options.values:
+        raise UsageError("PS-A120", "--references and --labels are for --predictions: a run knows its references")
+    if options.images:
+        raise UsageError("PS-A120", "--images is for --predictions: a run knows the images of its exams")
 
 
 def _task(name: str, kept: KeptPrediction, found: RunPredictions, home: Workspace, options: EvaluateOptions) -> Task:
@@ -67,7 +103,7 @@ def _task(name: str, kept: KeptPrediction, found: RunPredictions, home: Workspac
     return Task(
         name,
         kept.exam,
-        part.domain,
+        _numbered_in_order(part.domain),
         kept.labels,
         case.labels if case else None,
         case,
@@ -75,16 +111,28 @@ def _task(name: str, kept: KeptPrediction, found: RunPredictions, home: Workspac
         union=found.plan.network.strategy == "global",
         tolerance_mm=options.tolerance_mm,
         record=kept.record,
+        numbered=part.domain,
     )
 
 
+def _numbered_in_order(domain: Domain) -> Domain:
+    """The domain as pedseg's own predictions number it, 1..n, whatever the numbers of the user's label files."""
+    structures = tuple(s.model_copy(update={"source_value": ()}) for s in domain.structures)
+    return domain.model_copy(update={"structures": structures})
+
+
 def _case(home: Workspace, part: DomainPlan, exam: str) -> Case | None:
-    """The exam in its workspace; without it the prediction can be measured, not scored, and that is said."""
+    """The exam in its workspace; without a reference its prediction is measured, not scored, and that is said."""
+    case = None
+    why = "no label file beside its image"
     try:
-        return planned_case(home, part, exam)
+        case = planned_case(home, part, exam)
     except PedsegError as error:
-        log.warning("%s", Notice("PS-W135", f"{part.domain.name}/{exam}: no reference ({error.message}): not scored"))
-        return None
+        why = error.message
+    if case is None or case.labels is None:
+        text = f"{part.domain.name}/{exam}: no reference ({why}): measured, not scored"
+        log.warning("%s", Notice("PS-W135", text))
+    return case
 
 
 def _run_folder(run: Path, workspace: Workspace, options: EvaluateOptions) -> Path:

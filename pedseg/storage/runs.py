@@ -64,6 +64,12 @@ class RunPredictions:
     unfinished: tuple[str, ...]
     missing: tuple[tuple[str, str, str], ...]
 
+    @property
+    def untested(self) -> tuple[tuple[str, str], ...]:
+        """(domain, exam) that no fold of the plan tests: leave-one-out has as many folds as the smallest domain."""
+        tested = {key for fold in self.plan.folds for key in left_out(fold, "test")}
+        return tuple(key for key in plan_exams(self.plan) if key not in tested)
+
     def cases(self, workspace: Workspace) -> dict[tuple[str, str], Case]:
         """(domain, exam) -> image and reference in a workspace.
 
@@ -134,6 +140,14 @@ def common_plan(folds: Sequence[Path]) -> Plan:
         names = ", ".join(f"{f.name} {p.digest[:8]}" for f, p in zip(folds, plans, strict=True))
         raise ModelError("PS-A87", f"folds were trained by different plans ({names}): train them again or pick one")
     return plans[0]
+
+
+def plan_exams(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """(domain, exam) of every exam that a plan knows, in order of the domains."""
+    known = {(part.domain.name, name) for part in plan.domains for name in part.cases}
+    for fold in plan.folds:
+        known |= {(d, n) for exams in (fold.test, fold.validation, fold.train) for d in exams for n in exams[d]}
+    return tuple((domain, exam) for domain in plan.domain_names for of, exam in sorted(known) if of == domain)
 
 
 def left_out(fold: Fold, part: Part) -> Iterator[tuple[str, str]]:

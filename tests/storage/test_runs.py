@@ -13,7 +13,15 @@ from tiny import write_exams
 
 from pedseg.errors import InputError, ModelError
 from pedseg.plan import Fold
-from pedseg.storage.runs import find_test_predictions, is_current, kept_predictions, left_out, run_plan, weights_of
+from pedseg.storage.runs import (
+    find_test_predictions,
+    is_current,
+    kept_predictions,
+    left_out,
+    plan_exams,
+    run_plan,
+    weights_of,
+)
 from pedseg.storage.splits import everything, leave_one_out
 from pedseg.workspace import Workspace
 
@@ -42,6 +50,17 @@ def test_ten_folds_and_more_stand_in_the_order_of_their_numbers(tmp_path: Path) 
     plan = make_plan(12)
     keep_all(tmp_path, plan, range(12))
     assert find_test_predictions(tmp_path).finished == tuple(map(str, range(12)))
+
+
+def test_exams_that_no_fold_tests_are_known(tmp_path: Path) -> None:
+    """Leave-one-out has as many folds as the smallest domain has patients; an exam of the plan may be in none."""
+    members = {d: {f"{d}_{i}": str(i) for i in range(n)} for d, n in (("ankle", 6), ("shoulder", 4))}
+    ankle, shoulder = PLAN.domains
+    parts = (ankle.model_copy(update={"cases": {"late": "l", "ankle_0": "0"}}), shoulder)
+    plan = PLAN.model_copy(update={"folds": leave_one_out(members), "domains": parts})
+    keep_all(tmp_path, plan, (0,))
+    assert find_test_predictions(tmp_path).untested == (("ankle", "ankle_4"), ("ankle", "ankle_5"), ("ankle", "late"))
+    assert len(plan_exams(plan)) == 11
 
 
 def test_validation_exams_are_gathered_too(run: Path) -> None:
