@@ -140,8 +140,12 @@ def _run_folder(run: Path, workspace: Workspace, options: EvaluateOptions) -> Pa
     for folder in filter(None, (named, run)):
         if folder.is_dir():
             return folder.resolve()
-    there = sorted(p.name for p in workspace.run(options.plan, "x").parent.glob("*") if any(p.glob("fold_*")))
+    runs = sorted(p.parent for p in workspace.run(options.plan, "x").parent.parent.glob("*/*/fold_0"))
+    there = [path.name for path in runs if path.parent.name == options.plan]
+    elsewhere = [path.parent.name for path in runs if path.name == run.name]
     advice = f"there are {', '.join(there)}" if there else "train one with pedseg_train every"
+    if elsewhere:
+        advice = f"plan {', '.join(elsewhere)} has one: name it with -p, or the run's folder"
     raise UsageError("PS-A125", f"run {run} is missing in plan {options.plan}: {advice}")
 
 
@@ -162,5 +166,7 @@ def _tell_unfinished(name: str, found: RunPredictions) -> None:
     if found.unfinished:
         every = len(found.finished) + len(found.unfinished)
         missing = ", ".join(found.unfinished[:8])
-        text = f"{name}: {len(found.finished)} of {every} folds are finished (not {missing}): only theirs are scored"
+        done = len(found.finished)
+        folds = f"fold {missing} is" if len(found.unfinished) == 1 else f"folds {missing} are"
+        text = f"{name}: {folds} not finished: only the test exams of the other {done} of {every} are scored"
         log.warning("%s", Notice("PS-W136", text))

@@ -146,7 +146,8 @@ def _worst_first(drawn: list[tuple[Badness, int, Section]]) -> list[tuple[Badnes
 def _exams(sections: Sequence[Section]) -> tuple[Block, ...]:
     if not sections:
         return ()
-    order = "Worst first: by the mean Dice of an exam's bones, then by bones to look at again, then by warnings."
+    order = "Worst first: by the mean Dice of an exam's bones where it has a reference, then by bones to look at "
+    order += "again, then by warnings."
     return Text(order, "note"), replace(sections[0], new_sheet=False), *sections[1:]
 
 

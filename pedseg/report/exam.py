@@ -107,8 +107,11 @@ def _sentence(view: ExamView) -> str:
     known = [s for s in bone_scores(view.scores, "dice") if not math.isnan(s.value)]
     if known:
         least = min(known, key=lambda s: s.value)
-        far = {s.structure: s.value for s in view.scores if s.metric == "mssd_mm"}.get(least.structure, math.nan)
+        own = {s.metric: s.value for s in view.scores if s.structure == least.structure}
+        far = own.get("mssd_mm", math.nan)
         apart = "" if math.isnan(far) else f", surfaces up to {with_unit(far, 'mssd_mm')} apart"
+        if own.get("volume_ml") == 0:
+            apart = ", not found"
         told.append(
             f"Least agreement with the reference: {bone_title(view.domain, least.structure)}, "
             f"Dice {with_unit(least.value, 'dice')}{apart}."

@@ -15,7 +15,7 @@ from pedseg.report.values import metric_title, shown
 from pedseg.report.words import mean_of, mean_text, unbroken, with_unit
 
 METRICS = ("dice", "assd_mm", "mssd_mm")
-_VOLUME = "volume_ml"
+_VOLUME, _TRUE_VOLUME = "volume_ml", "reference_volume_ml"
 _NAMED = 6
 Values = dict[str, float]
 """Exam -> value."""
@@ -103,11 +103,23 @@ def _agreement(joint: _Joint | None, pictured: int) -> str:
     if dice == NOTHING:
         return f"{count}. No bone in any mask or reference."
     told = f"{count}. Bones and references overlap with a Dice of {dice} %"
-    if assd != NOTHING:
-        told += f"; their surfaces are {assd} mm apart on average (ASSD) and {mssd} mm at most (MSSD)"
+    lost = _not_found(joint)
+    if assd != NOTHING and not lost:  # the diagonal that stands for a bone that was not found is no distance
+        told += f"; their surfaces are {assd} mm apart on average (ASSD), a bone's farthest points {mssd} mm (MSSD)"
     worst = joint.worst(MEAN)
     least = f" Least agreement: {worst[0]}, Dice {with_unit(worst[1], 'dice')}." if worst else ""
-    return unbroken(f"{told}.") + least
+    return unbroken(f"{told}.") + lost + least
+
+
+def _not_found(joint: _Joint) -> str:
+    """Bones that the reference shows and the prediction lacks."""
+    told = []
+    for bone in joint.bones or joint.structures:
+        found, there = joint.of(bone, _VOLUME), joint.of(bone, _TRUE_VOLUME)
+        shown_in = [exam for exam, volume in there.items() if volume > 0]
+        lost = sum(found.get(exam, math.nan) == 0 for exam in shown_in)
+        told += [f"{_title(joint.domain, bone)} in {lost} of {len(shown_in)} exams"] if lost else []
+    return f" Not found: {', '.join(told)}." if told else ""
 
 
 def _doubts(doubts: Sequence[Doubt]) -> str:

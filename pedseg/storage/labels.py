@@ -55,7 +55,7 @@ def mask_labels(
         raise InputError(
             "PS-A71",
             f"{where}: labels {', '.join(foreign[:8])} are not of {domain.name} ({wanted}): "
-            "correct the mask, or name them in source_value of a domain.yaml",
+            "correct the mask, or name them in source_value of a domain.yaml (of predictions: with --labels)",
         )
     return _looked_up(array, lookup)
 

@@ -105,7 +105,7 @@ def test_unfinished_folds_are_named(tmp_path: Path, caplog: pytest.LogCaptureFix
     (source,) = run_sources([Path("main")], Workspace(tmp_path), EvaluateOptions())
     assert len(source.tasks) == 4
     assert source.facts["unfinished"] == ["2", "3"]
-    assert "PS-W136: main: 2 of 4 folds are finished (not 2, 3)" in caplog.text
+    assert "PS-W136: main: folds 2, 3 are not finished: only the test exams of the other 2 of 4 are scored" in caplog.text
 
 
 def test_a_missing_prediction_is_listed(tmp_path: Path) -> None:
@@ -199,6 +199,11 @@ def test_flags_of_folders_are_refused(root: Path, options: dict) -> None:
 def test_a_run_that_is_not_there(root: Path) -> None:
     with pytest.raises(UsageError, match="PS-A125: run other is missing in plan default: there are main, moved"):
         run_sources([Path("other")], Workspace(root), EvaluateOptions())
+
+
+def test_a_run_of_another_plan_is_pointed_at(root: Path) -> None:
+    with pytest.raises(UsageError, match="missing in plan other: plan default has one: name it with -p"):
+        run_sources([Path("main")], Workspace(root), EvaluateOptions(plan="other"))
 
 
 def test_a_run_without_test_predictions(tmp_path: Path) -> None:

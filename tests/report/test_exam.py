@@ -55,6 +55,8 @@ def test_an_exam_tells_its_worst_bone_and_its_doubts() -> None:
         "Shoulder. Least agreement with the reference: Scapula, Dice 70.0\u00a0%, surfaces up to 12.3\u00a0mm apart. "
         "To look at again: Humerus."
     )
+    lost = (Score("e", "shoulder", "scapula", "dice", 0.0), Score("e", "shoulder", "scapula", "volume_ml", 0.0), *far)
+    assert "Scapula, Dice 0.0\u00a0%, not found." in texts(exam_section(replace(view, scores=lost)))[0]
     assert (section.title, section.hint, section.new_sheet) == ("e_001", "Dice 80.0\u00a0%, look again: 1", True)
     assert Bullets(("PS-W122: far",), "Warnings", "warning") in section.blocks
     assert "the reference outlined in red" in texts(section)[1]

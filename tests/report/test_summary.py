@@ -48,8 +48,25 @@ def test_a_sentence_tells_means_over_exams_of_the_mean_over_bones() -> None:
     """Dice of e0 (0.9 + 0.7) / 2, of e1 0.8 alone: 80 ± 0. ASSD 1.5 and 2.5, MSSD 15 and 25: sample std 1 / sqrt(2)."""
     assert sentence(joint_summary(SHOULDER, [FULL], [])) == (
         "2 exams. Bones and references overlap with a Dice of 80.0 ± 0.0 %; their surfaces are 2.0 ± 0.7 mm apart on "
-        "average (ASSD) and 20.0 ± 7.1 mm at most (MSSD). Least agreement: e0, Dice 80.0 %."
+        "average (ASSD), a bone's farthest points 20.0 ± 7.1 mm (MSSD). Least agreement: e0, Dice 80.0 %."
     )
+
+
+def test_bones_that_were_not_found_are_named_in_place_of_distances() -> None:
+    """The diagonal of the grid that stands for their distances would be told as one."""
+    lost = method(
+        "dsl",
+        {
+            "dice": {"humerus": [0.9, 0.9], "scapula": [0.0, math.nan]},
+            "assd_mm": {"humerus": [1.0, 1.0], "scapula": [300.0, math.nan]},
+            "mssd_mm": {"humerus": [1.0, 1.0], "scapula": [300.0, math.nan]},
+            "volume_ml": {"humerus": [5.0, 5.0], "scapula": [0.0, 0.0]},
+            "reference_volume_ml": {"humerus": [5.0, 5.0], "scapula": [4.0, 0.0]},
+        },
+    )
+    told = sentence(joint_summary(SHOULDER, [lost], []))
+    assert "Dice of 67.5 ± 31.8 %. Not found: Scapula in 1 of 1 exams. Least" in told
+    assert "mm apart" not in told
 
 
 def test_a_table_tells_each_bone_their_mean_their_union_and_the_worst_exam() -> None:
