@@ -105,7 +105,7 @@ def test_unfinished_folds_are_named(tmp_path: Path, caplog: pytest.LogCaptureFix
     (source,) = run_sources([Path("main")], Workspace(tmp_path), EvaluateOptions())
     assert len(source.tasks) == 4
     assert source.facts["unfinished"] == ["2", "3"]
-    assert "PS-W136: main: folds 2, 3 are not finished: only the test exams of the other 2 of 4 are scored" in caplog.text
+    assert "PS-W136: main: folds 2, 3 are not finished: only the test exams of the other 2 of 4" in caplog.text
 
 
 def test_a_missing_prediction_is_listed(tmp_path: Path) -> None:
