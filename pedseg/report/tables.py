@@ -166,4 +166,3 @@ def _harmless(text: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(re.sub(r"[\x00-\x1f\x7f]", " ", text).split())
-
