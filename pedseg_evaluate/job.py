@@ -121,6 +121,8 @@ def _score_all(sources: Sequence[Source], jobs: int) -> tuple[Outcome, ...]:
                 log.warning("%s", result)
             else:
                 results[task.key] = result
+                for notice in result.notices:
+                    log.warning("%s: %s", "/".join(task.key), notice)
     if not results:
         raise next(iter(failures.values())).error
     return tuple(_outcome(source, results, failures) for source in sources)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pedseg.domains import Domain
 from pedseg.errors import ModelError, Notice, PedsegError, UsageError
 from pedseg.plan import DomainPlan
 from pedseg.storage.cases import Case, planned_case
@@ -103,7 +102,7 @@ def _task(name: str, kept: KeptPrediction, found: RunPredictions, home: Workspac
     return Task(
         name,
         kept.exam,
-        _numbered_in_order(part.domain),
+        part.domain.numbered_in_order,
         kept.labels,
         case.labels if case else None,
         case,
@@ -113,12 +112,6 @@ def _task(name: str, kept: KeptPrediction, found: RunPredictions, home: Workspac
         record=kept.record,
         numbered=part.domain,
     )
-
-
-def _numbered_in_order(domain: Domain) -> Domain:
-    """The domain as pedseg's own predictions number it, 1..n, whatever the numbers of the user's label files."""
-    structures = tuple(s.model_copy(update={"source_value": ()}) for s in domain.structures)
-    return domain.model_copy(update={"structures": structures})
 
 
 def _case(home: Workspace, part: DomainPlan, exam: str) -> Case | None:

@@ -144,8 +144,11 @@ def _folder_source(name: str, folder: Path, domains: Sequence[Domain], options: 
     found = _Gathered()
     for domain in domains:
         beside = _Beside.find(domain, domains, options)
-        task = Task(name, "", domain, folder, values=_values(name, domain, options), tolerance_mm=options.tolerance_mm)
-        _gather(task, of_domain(folder, domain, domains), beside, into=found)
+        place, values = of_domain(folder, domain, domains), _values(name, domain, options)
+        # nnU-Net lays its dataset.json beside its predictions
+        numbered = domain if values else reference_domain(place, domain)
+        task = Task(name, "", numbered, place, values=values, tolerance_mm=options.tolerance_mm)
+        _gather(task, place, beside, into=found)
     if not found.tasks:
         raise next(iter(found.faults.values()), None) or _never_met(printable(folder.name), found)
     given = printable(options.references.name) if options.references else None
@@ -177,7 +180,8 @@ def _gather(pattern: Task, folder: Path, beside: _Beside, *, into: _Gathered) ->
         if record and (fault := other_domain(record, beside.domain)):
             into.faults[f"{of}/{exam}"] = fault
             continue
-        task = replace(pattern, exam=exam, prediction=path, reference=reference, record=record)
+        own = pattern.domain.numbered_in_order if record else pattern.domain  # what has a record is pedseg's
+        task = replace(pattern, exam=exam, domain=own, prediction=path, reference=reference, record=record)
         into.tasks.append(replace(task, image=beside.images.get(exam), numbered=beside.numbered))
     into.missing += [f"{of}/{exam}" for exam in sorted(set(known) - set(predictions.masks) - set(faults))]
 

@@ -84,6 +84,12 @@ class Domain(BaseModel):
         return {i: s.source_value or (i,) for i, s in enumerate(self.structures, start=1)}
 
     @property
+    def numbered_in_order(self) -> Domain:
+        """The domain as pedseg's own predictions number it, 1..n, whatever the numbers of the user's label files."""
+        structures = tuple(s.model_copy(update={"source_value": ()}) for s in self.structures)
+        return self.model_copy(update={"structures": structures})
+
+    @property
     def union(self) -> Domain:
         """The same domain with one structure, `all`, in place of its own (D eq. 18)."""
         whole = Structure(name=WHOLE, title="all structures", color=self.structures[0].color)

@@ -176,4 +176,21 @@ def test_a_method_has_a_safe_folder(name: str, safe: str) -> None:
 
 
 def test_no_method_is_called_as_what_an_evaluation_writes() -> None:
-    assert {output.SCORES, output.RECORD, output.SLICES, output.REPORT, output.TABLES, output.PICTURES} == OWN_NAMES
+    written = {output.SCORES, output.RECORD, output.SLICES, output.REPORT, output.TABLES, output.PICTURES}
+    assert {*written, output.CONTENTS} == OWN_NAMES
+
+
+def test_predictions_are_numbered_by_what_lies_beside_them(tmp_path: Path) -> None:
+    """nnU-Net's dataset.json counts by name; a prediction.json says that pedseg counted."""
+    theirs = write_masks(tmp_path / "theirs", a=boxes(labels=(2, 3, 1)))
+    (theirs / "dataset.json").write_text('{"labels": {"background": 0, "tibia_distal": 1, "calcaneus": 2, "talus": 3}}')
+    (source,) = folder_sources([theirs], EvaluateOptions(domains=("ankle",)))
+    assert source.tasks[0].domain.source_values == {1: (2,), 2: (3,), 3: (1,)}
+    own_numbers = "name: ankle\nstructures:\n  - {name: talus, color: '#0000ff', source_value: 7}\n"
+    (tmp_path / "domain.yaml").write_text(own_numbers)
+    ours = write_masks(tmp_path / "ours/a", labels=boxes(labels=(1,))).parent
+    for record, value in ((False, 7), (True, 1)):
+        if record:
+            (ours / "a/prediction.json").write_text('{"domain": "ankle"}')
+        (source,) = folder_sources([ours], EvaluateOptions(domains=(str(tmp_path / "domain.yaml"),)))
+        assert source.tasks[0].domain.source_values == {1: (value,)}
