@@ -113,14 +113,13 @@ def _in_slices(methods: Sequence[Method], against: str, seed: int) -> Iterator[N
     distributions = normality(methods)
     for structure in [s for s in (MEAN, UNION) if any(row.structure == s for row in summaries)]:
         tail = "" if structure == MEAN else "_union"
+        yield Named(f"scores_2d{tail}", "scores", slice_table(summaries, structure=structure))
         for name, test in TESTS.items() if len(methods) > 1 else ():
             compared = compare_slices(methods, against, test=test, structures=(structure,), seed=seed)
             table = slice_table(summaries, compared, structure=structure)
             table = replace(table, title=f"{table.title}, p of {TITLES[name]}")
-            yield Named(f"scores_2d{tail}_{name}", "scores", table)
-            yield Named(f"slices{tail}_{name}", "statistics", comparison_table(compared, structure=structure))
-        if len(methods) == 1:
-            yield Named(f"scores_2d{tail}", "scores", slice_table(summaries, structure=structure))
+            yield Named(f"scores_2d{tail}_{name}", "statistics", table)
+            yield Named(f"slices{tail}_{name}", "", comparison_table(compared, structure=structure))
         yield Named(f"normality{tail}", "statistics", normality_table(distributions, structure=structure))
 
 
