@@ -31,6 +31,7 @@ lint: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed
 	$(RUN) -m benchmarks.costs
+	$(RUN) -m benchmarks.surface
 
 clean:
 	rm -rf "$(VENV)" build dist demo pedseg.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
