@@ -24,6 +24,8 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--no-first-run"]  # fmt: skip
+PATIENCE_MS = 120_000
+"""A busy machine may take its time; what is wrong stays wrong."""
 EVIL = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
 ROWS = [{"epoch": e, "loss": 1 / e, "dice": 1 - 0.5 / e, "seconds": 1.0} for e in (1, 2)]
 
@@ -55,7 +57,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> Iterator[Browser]:
     api = pytest.importorskip("playwright.sync_api", reason="no playwright here")
     with api.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS)
         yield started
         started.close()
 
@@ -64,6 +66,7 @@ def browser() -> Iterator[Browser]:
 def opened(browser: Browser, report: Path) -> Iterator[Page]:
     """The report, and nothing said, refused or fetched beside it."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
     said: list[str] = []
     fetched: list[str] = []
     page.on("console", lambda message: said.append(message.text))
@@ -144,11 +147,11 @@ def test_paper_shows_what_is_closed_and_no_sliders(opened: Page) -> None:
     hidden = opened.get_by_text("Read me on paper")
     assert not hidden.is_visible()
     opened.emulate_media(media="print")
-    hidden.wait_for(state="visible", timeout=5000)
+    hidden.wait_for(state="visible", timeout=PATIENCE_MS)
     assert opened.locator("input:visible, nav:visible, summary:visible").count() == 0
     assert opened.get_by_text("Research only, not a medical device.").first.is_visible()
     opened.emulate_media(media="screen")
-    hidden.wait_for(state="hidden", timeout=5000)
+    hidden.wait_for(state="hidden", timeout=PATIENCE_MS)
 
 
 def test_it_prints_an_exam_a_page(opened: Page) -> None:
