@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from pedseg.domains.domain import Domain
 from pedseg.errors import UsageError, did_you_mean
-
-MAX_BYTES = 1 << 20
+from pedseg.yaml_files import read_yaml, yaml_value
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -39,24 +38,19 @@ def load_domains(names_or_paths: Sequence[str | Path]) -> tuple[Domain, ...]:
 
 def _load(item: str | Path) -> Domain:
     if isinstance(item, str) and item in builtin_names():
-        return _parse(files("pedseg.domains").joinpath(f"{item}.yaml").read_text("utf-8"), f"{item}.yaml")
+        name = f"{item}.yaml"
+        return _checked(yaml_value(files("pedseg.domains").joinpath(name).read_text("utf-8"), name), name)
     path = Path(item)
     path = path / "domain.yaml" if path.is_dir() else path
     if not path.is_file():
         known = did_you_mean(str(item), builtin_names())
         raise UsageError("PS-A100", f"unknown domain {str(item)!r}; {known}; or give a domain.yaml")
-    if path.stat().st_size > MAX_BYTES:
-        raise UsageError("PS-A96", f"{path.name} is larger than 1 MiB: a domain file is a few lines of YAML")
-    return _parse(path.read_text("utf-8", errors="replace"), path.name)
+    return _checked(read_yaml(path, "a domain file is a few lines of YAML"), path.name)
 
 
-def _parse(text: str, where: str) -> Domain:
+def _checked(value: Any, where: str) -> Domain:
     try:
-        return Domain.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise UsageError("PS-A96", f"{where}{line} is not YAML: {getattr(error, 'problem', error)}") from error
+        return Domain.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"]) or "file"

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import yaml
 from pydantic import Field, model_validator
 
 from pedseg.errors import UsageError
 from pedseg.plan.files import parse
 from pedseg.plan.values import Frozen
+from pedseg.yaml_files import read_yaml, yaml_value
 
-MAX_BYTES = 1 << 20
 ADVICE = "correct it, or leave the file out to rank with D's thresholds"
 
 
@@ -77,18 +76,8 @@ def load_ranking(path: Path | None = None) -> RankingSystem:
         UsageError: PS-A96 not a valid file of thresholds, PS-A125 no such file.
     """
     if path is None:
-        return _parse(files("pedseg.evaluation").joinpath("ranking.yaml").read_text("utf-8"), "ranking.yaml")
+        text = files("pedseg.evaluation").joinpath("ranking.yaml").read_text("utf-8")
+        return parse(RankingSystem, yaml_value(text, "ranking.yaml"), "ranking.yaml", advice=ADVICE)
     if not path.is_file():
         raise UsageError("PS-A125", f"{path} is missing: name a file of thresholds")
-    if path.stat().st_size > MAX_BYTES:
-        raise UsageError("PS-A96", f"{path.name} is larger than 1 MiB: {ADVICE}")
-    return _parse(path.read_text("utf-8", errors="replace"), path.name)
-
-
-def _parse(text: str, where: str) -> RankingSystem:
-    try:
-        return parse(RankingSystem, yaml.safe_load(text), where, advice=ADVICE)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise UsageError("PS-A96", f"{where}{line} is not YAML: {getattr(error, 'problem', error)}") from error
+    return parse(RankingSystem, read_yaml(path, ADVICE), path.name, advice=ADVICE)

@@ -30,8 +30,8 @@ def test_the_same_figure_gives_the_same_bytes_without_a_date() -> None:
 def test_no_name_is_a_formula_and_no_letter_stops_the_drawing() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawn(r"$\undefined{")
-        drawn("膝関節")
+        formula, letters = drawn(r"$\undefined{"), drawn("膝関節")
+    assert formula != letters != drawn("knee")
 
 
 def test_settings_of_others_stay_as_they_are() -> None:
