@@ -156,21 +156,18 @@ def _of_scales(
 
 def _of_examples(found: Representations) -> list[RepresentationPicture]:
     """Attention, masks given back, and where masks lie in the latent space."""
-    from pedseg.report.representations import AttentionRow, MaskRow, attention_figure, reconstruction_figure
+    from pedseg.report.representations import attention_figure, reconstruction_figure
 
-    titles, pictures = _titles(found), []
+    pictures = []
     if found.attention:
-        rows = [
-            AttentionRow(title, part.images, part.maps, part.places)
-            for title, part in zip(titles, found.attention, strict=True)
-        ]
         caption = "Coefficients of the attention gate of the highest resolution over the slice: blue 0, red 1."
-        pictures.append(RepresentationPicture("attention", "Where the network looks", caption, attention_figure(rows)))
+        picture = attention_figure(found.attention)
+        pictures.append(RepresentationPicture("attention", "Where the network looks", caption, picture))
     if found.reconstructions:
-        masks = [MaskRow(r.domain, r.labels, r.rebuilt, r.places) for r in found.reconstructions]
         caption = "Reference masks, and the same after the auto-encoder: what it gives back it has learned as a shape."
         name = "Masks and what the auto-encoder gives back"
-        pictures.append(RepresentationPicture("reconstruction", name, caption, reconstruction_figure(masks)))
+        picture = reconstruction_figure(found.reconstructions)
+        pictures.append(RepresentationPicture("reconstruction", name, caption, picture))
     return [*pictures, *_latent(found)]
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pedseg.domains import Domain
+
 PAIRS = 100_000
 """Random pairs of slices, of each domain and of each two (B section 3.5)."""
 COMPONENTS = 50
@@ -22,6 +24,40 @@ START = 1e-4
 """Standard deviation of the points t-SNE starts from, small beside where they end (van der Maaten and Hinton)."""
 Plane = NDArray[np.float32]
 """(N, 2)."""
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionMaps:
+    """Slices of one domain and where the network looks (B, figure 7).
+
+    Args:
+        domain: theirs.
+        images: (E, W, W) normalised.
+        maps: (E, W, W) in 0..1.
+        places: exam and slice of each.
+    """
+
+    domain: Domain
+    images: NDArray[np.floating]
+    maps: NDArray[np.floating]
+    places: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Masks of one domain and what an auto-encoder gives back.
+
+    Args:
+        domain: structures and their colours.
+        labels: (E, W, W).
+        rebuilt: (E, W, W).
+        places: exam and slice of each.
+    """
+
+    domain: Domain
+    labels: NDArray[np.integer]
+    rebuilt: NDArray[np.integer]
+    places: Sequence[str]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from pedseg.domains import Domain
+from pedseg.evaluation.representation import AttentionMaps, Reconstruction
 from pedseg.inference.attention import attention_maps
 from pedseg.inference.autoencoder import load_autoencoder
 from pedseg.inference.checkpoint import Model
@@ -29,40 +30,6 @@ EXAMPLES = 3
 """Exams of each domain shown in pictures."""
 Scales = tuple[tuple[NDArray[np.float32], ...], ...]
 """A scale, a domain: (N, d_s) of unit length."""
-
-
-@dataclass(frozen=True, eq=False)
-class Attention:
-    """Attention maps of slices of one domain.
-
-    Args:
-        domain: its name.
-        images: (E, W, W) normalised.
-        maps: (E, W, W) in 0..1.
-        places: exam and slice of each.
-    """
-
-    domain: str
-    images: NDArray[np.float32]
-    maps: NDArray[np.float32]
-    places: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Reconstruction:
-    """Masks of one domain and what the auto-encoder gives back.
-
-    Args:
-        domain: its structures are those of the labels.
-        labels: (E, W, W).
-        rebuilt: (E, W, W).
-        places: exam and slice of each.
-    """
-
-    domain: Domain
-    labels: NDArray[np.uint8]
-    rebuilt: NDArray[np.uint8]
-    places: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +54,7 @@ class Representations:
     codes: tuple[NDArray[np.float32], ...] = ()
     one_space: bool = True
     bone_share: tuple[NDArray[np.float64], ...] = ()
-    attention: tuple[Attention, ...] = ()
+    attention: tuple[AttentionMaps, ...] = ()
     reconstructions: tuple[Reconstruction, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -156,7 +123,7 @@ def _slices(work: _Work) -> Scales:
     return tuple(zip(*drawn, strict=True))
 
 
-def _attention(work: _Work) -> tuple[Attention, ...]:
+def _attention(work: _Work) -> tuple[AttentionMaps, ...]:
     if not finest_gates(work.model.network(work.plan.domain_names[0], work.device)):
         work.notes.append(f"{work.plan.network.name} has no attention gates, so there are no attention maps.")
         return ()
@@ -165,7 +132,8 @@ def _attention(work: _Work) -> tuple[Attention, ...]:
         rows = part.telling(EXAMPLES)
         images = part.images(rows)
         maps = attention_maps(work.model, part.name, images, device=work.device)
-        shown.append(Attention(part.name, images, maps, part.places(rows)))
+        domain = work.plan.predicted(part.name).domain
+        shown.append(AttentionMaps(domain, images, maps, part.places(rows)))
     return tuple(shown)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pedseg.domains import Domain
 from pedseg.evaluation.overlap import dice
-from pedseg.evaluation.representation import CosineTable
+from pedseg.evaluation.representation import AttentionMaps, CosineTable, Reconstruction
 from pedseg.report.canvas import OKABE_ITO, new_figure, png_of
 
 if TYPE_CHECKING:
@@ -37,40 +37,6 @@ class Scatter:
 
     title: str
     points: Sequence[NDArray[np.floating]]
-
-
-@dataclass(frozen=True, eq=False)
-class MaskRow:
-    """Masks of one domain and what an auto-encoder gives back.
-
-    Args:
-        domain: structures and their colours.
-        labels: (E, W, W).
-        rebuilt: (E, W, W).
-        places: exam and slice of each.
-    """
-
-    domain: Domain
-    labels: NDArray[np.integer]
-    rebuilt: NDArray[np.integer]
-    places: Sequence[str]
-
-
-@dataclass(frozen=True, eq=False)
-class AttentionRow:
-    """Slices of one domain and where the network looks.
-
-    Args:
-        title: of the domain.
-        images: (E, W, W).
-        maps: (E, W, W) in 0..1.
-        places: exam and slice of each.
-    """
-
-    title: str
-    images: NDArray[np.floating]
-    maps: NDArray[np.floating]
-    places: Sequence[str]
 
 
 def scatter_figure(panels: Sequence[Scatter], names: Sequence[str]) -> bytes:
@@ -141,7 +107,7 @@ def cosine_rows(
     return ("scale", *heads, "within", "between"), tuple(rows)
 
 
-def attention_figure(rows: Sequence[AttentionRow]) -> bytes:
+def attention_figure(rows: Sequence[AttentionMaps]) -> bytes:
     """Slices and attention over them, blue 0 to red 1, a row a domain, as PNG (B, figure 7)."""
     from matplotlib.cm import ScalarMappable
 
@@ -154,13 +120,14 @@ def attention_figure(rows: Sequence[AttentionRow]) -> bytes:
                 cell.imshow(row.images[e], "gray", vmin=low, vmax=high)
             axes[2 * e + 1].imshow(row.maps[e], colours, vmin=0, vmax=1, alpha=OVERLAY)
             axes[2 * e].set_title(place, fontsize=8, loc="left")
-        axes[0].text(-0.06, 0.5, row.title, transform=axes[0].transAxes, rotation=90, ha="right", va="center")
+        name = row.domain.title or row.domain.name
+        axes[0].text(-0.06, 0.5, name, transform=axes[0].transAxes, rotation=90, ha="right", va="center")
     bar = figure.colorbar(ScalarMappable(cmap=colours), ax=grid, shrink=0.6, aspect=30)
     bar.set_label("attention")
     return png_of(figure)
 
 
-def reconstruction_figure(rows: Sequence[MaskRow]) -> bytes:
+def reconstruction_figure(rows: Sequence[Reconstruction]) -> bytes:
     """Masks beside what an auto-encoder gives back, with the Dice of their bones, a row a domain, as PNG."""
     figure, grid = _pairs([len(row.labels) for row in rows])
     for axes, row in zip(grid, rows, strict=True):

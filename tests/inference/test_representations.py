@@ -38,7 +38,7 @@ def test_all_of_a_fold_with_gates_and_an_auto_encoder(found: Representations) ->
     assert [codes.shape for codes in found.codes] == [(25, 32)] * 3
     assert found.one_space
     assert all(share.shape == (25,) and 0 < share.min() <= share.max() < 0.6 for share in found.bone_share)
-    assert [part.domain for part in found.attention] == list(NAMES)
+    assert [part.domain.name for part in found.attention] == list(NAMES)
     assert [part.places[0].split(",")[0] for part in found.attention] == [f"{name}_1" for name in NAMES]
     assert [part.places for part in found.reconstructions] == [part.places for part in found.attention]
     for part, whole in zip(found.reconstructions, found.domains, strict=True):

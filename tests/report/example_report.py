@@ -11,12 +11,13 @@ import numpy as np
 from scipy import ndimage
 
 from pedseg.domains import Domain, load_domains
+from pedseg.evaluation.representation import AttentionMaps
 from pedseg.evaluation.scores import UNION, Method, Score
 from pedseg.phantoms.exam import make_exam
 from pedseg.phantoms.patient import draw_patient
 from pedseg.report.evaluation import EvaluationReport, ExamView, evaluation_page
 from pedseg.report.page import Picture, write_page
-from pedseg.report.representations import AttentionRow, Scatter, attention_figure, scatter_figure
+from pedseg.report.representations import Scatter, attention_figure, scatter_figure
 from pedseg.report.tables import Cell, Table
 from pedseg.volumes import Volume
 
@@ -117,7 +118,7 @@ def _spokes(draw: np.random.Generator) -> dict[str, float]:
 def _pictures(draw: np.random.Generator) -> tuple[Picture, ...]:
     points = [draw.normal(centre, 1, (60, 2)) for centre in ((0, 0), (5, 0), (0, 5))]
     images, maps = draw.normal(size=(2, 64, 64)), np.tile(np.hypot(*np.mgrid[-1:1:64j, -1:1:64j]) / 1.5, (2, 1, 1))
-    rows = [AttentionRow(joint, images, maps, ("slice 1", "slice 2")) for joint in JOINTS]
+    rows = [AttentionMaps(domain, images, maps, ("slice 1", "slice 2")) for domain in load_domains(JOINTS)]
     tsne = scatter_figure([Scatter(f"scale {k}", points) for k in range(1, 6)], JOINTS)
     return (
         Picture(tsne, "t-SNE of embeddings", "t-SNE of embeddings, a panel a scale."),

@@ -9,11 +9,9 @@ import pytest
 from matplotlib.image import imread
 
 from pedseg.domains import load_domains
-from pedseg.evaluation.representation import CosineTable, cosine_table
+from pedseg.evaluation.representation import AttentionMaps, CosineTable, Reconstruction, cosine_table
 from pedseg.report.canvas import OKABE_ITO
 from pedseg.report.representations import (
-    AttentionRow,
-    MaskRow,
     Scatter,
     attention_figure,
     cosine_figure,
@@ -65,7 +63,7 @@ def test_attention_is_blue_at_nought_and_red_at_one() -> None:
     assert heat_colours()(1.0)[:3] == (1, 0, 0)
     maps = np.zeros((1, 8, 8))
     maps[0, :, 4:] = 1  # the right half
-    row = AttentionRow("Ankle", np.zeros((1, 8, 8)) + np.linspace(0, 1, 8)[:, None], maps, ["a, slice 1"])
+    row = AttentionMaps(ANKLE, np.zeros((1, 8, 8)) + np.linspace(0, 1, 8)[:, None], maps, ["a, slice 1"])
     pixels = picture(attention_figure([row]))
     cells = pixels[:, : int(0.84 * pixels.shape[1])]  # without the colour bar
     blue = cells[..., 2] > cells[..., 0] + 0.4
@@ -82,7 +80,7 @@ def test_a_mask_and_what_is_given_back_stand_side_by_side_in_the_bones_colours()
     labels = np.zeros((1, 20, 20), np.uint8)
     labels[0, 2:8, 2:18], labels[0, 12:18, 2:18] = 1, 2
     rebuilt = np.where(labels == 2, 0, labels)  # the second bone is lost
-    row = MaskRow(SHOULDER, labels, rebuilt, ["s, slice 3"])
+    row = Reconstruction(SHOULDER, labels, rebuilt, ["s, slice 3"])
     pixels = picture(reconstruction_figure([row]))
     black = near(pixels, (0, 0, 0)).sum(0) > 30
     columns = np.flatnonzero(black)
