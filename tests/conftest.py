@@ -13,8 +13,9 @@ from hypothesis import settings
 # A shared processor makes single examples slow, never wrong; the same examples each run make a failure repeatable.
 settings.register_profile("pedseg", derandomize=True, deadline=None, database=None)
 settings.load_profile("pedseg")
-# the tiny workspace's maker, the public files' stand-ins and a report of phantoms, for every folder of tests
-for folder in ("tiny", "networks", "report"):
+# the tiny workspace's maker, the public files' stand-ins, a report of phantoms, the DICOM series' builder and the
+# catalogue's rows, for every folder of tests
+for folder in ("tiny", "networks", "report", "dicom", "reliability"):
     sys.path.insert(0, str(Path(__file__).parent / folder))
 
 
