@@ -18,7 +18,7 @@ on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize(
     ("device", "precision"),
     [
-        ("cpu", "bfloat16"),
+        pytest.param("cpu", "bfloat16", marks=pytest.mark.slow),
         pytest.param("cuda", "float32", marks=on_gpu),
         pytest.param("cuda", "bfloat16", marks=on_gpu),
         pytest.param("cuda", "float16", marks=on_gpu),
