@@ -179,6 +179,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A134": ("InputError", "several masks for one exam or one of its structures"),
     "PS-A135": ("InputError", "an exam of the plan is not there any more"),
     "PS-A136": ("ModelError", "two folds test one exam"),
+    "PS-A164": ("OutputError", "a written file does not hold what was written"),
     "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),
 }
 
@@ -219,5 +220,6 @@ WARNINGS: dict[str, str] = {
     "PS-W135": "an exam has a prediction and no reference",
     "PS-W136": "folds of a run are not finished",
     "PS-W132": "a structure does not look like those of training",
+    "PS-W170": "memory is short",
     "PS-W137": "what networks make of their slices could not be drawn",
 }

@@ -7,15 +7,23 @@ import hashlib
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pedseg.errors import OutputError, UsageError
+from pedseg.partials import (
+    ASIDE,
+    clear_partials,
+    discard,
+    exchange,
+    open_to_others,
+    partial_of,
+    sync,
+    sync_all,
+)  # fmt: skip
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 ENVIRONMENT = "PEDSEG_WORKSPACE"
@@ -96,66 +104,118 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: PS-A106 disk full, PS-A105 not writable.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.partial-", dir=path.parent)
-    except OSError as error:
-        raise output_error(error, path) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with atomic_set(path) as (temporary,):
         yield temporary
-        _sync(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise output_error(error, path) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_set(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Give temporary paths of files that belong together; on success all take their names, on failure none.
+
+    Nothing changes before every byte is on the disk. The last file vouches for the others: it is absent while they
+    change, so that a kill in between leaves none that could be taken for whole.
+
+    Raises:
+        OutputError: PS-A106 disk full, PS-A105 not writable.
+    """
+    with _typed(paths[-1]), _parents(*paths):
+        temporary: list[Path] = []
+        try:
+            for path in paths:
+                temporary.append(_new_partial(path))
+            yield tuple(temporary)
+            for file in temporary:
+                sync(file)
+                open_to_others(file, 0o666)
+            if len(paths) > 1:
+                paths[-1].unlink(missing_ok=True)
+            for file, path in zip(temporary, paths, strict=True):
+                file.replace(path)
+            for folder in dict.fromkeys(path.parent for path in paths):
+                sync(folder)
+        finally:
+            for file in temporary:
+                discard(file)
 
 
 @contextmanager
 def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Give an empty folder beside `path`; on success it takes the name, on failure it goes.
+    """Give an empty folder beside `path`; on success all in it is synced and it takes the name, on failure it goes.
+
+    A former folder is swapped against the new one in one step where the file system can; else a kill between the two
+    steps leaves it set aside, and the next writer brings it back.
 
     Raises:
         OutputError: PS-A104 the folder exists and `overwrite` is off, PS-A105, PS-A106.
     """
+    name, path = path.name, path.resolve()  # a link stays a link: what it points to is replaced
+    clear_partials(path)
     if path.exists() and not overwrite:
-        raise OutputError("PS-A104", f"{path.name} exists: choose another place or add --overwrite")
-    path = path.resolve()  # a link stays a link: what it points to is replaced
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.partial-", dir=path.parent))
-    except OSError as error:
-        raise output_error(error, path) from error
-    former = temporary.with_name(temporary.name + "-old")
-    try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            path.rename(former)
-        temporary.rename(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise output_error(error, path) from error
-    finally:
-        if former.exists() and not path.exists():
-            former.rename(path)  # interrupted between the two: the former comes back
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
+        raise OutputError("PS-A104", f"{name} exists: choose another place or add --overwrite")
+    with _typed(path), _parents(path):
+        temporary = _new_partial(path, folder=True)
+        former = temporary.with_name(temporary.name + ASIDE)
+        try:
+            yield temporary
+            sync_all(temporary)
+            open_to_others(temporary, 0o777)
+            if not path.exists():
+                temporary.rename(path)
+            elif not exchange(temporary, path):
+                path.rename(former)
+                temporary.rename(path)
+            sync(path.parent)
+        finally:
+            if former.exists() and not path.exists():
+                former.rename(path)  # interrupted between the two: the former comes back
+            discard(temporary)
+            discard(former)
+
+
+def try_to_write(path: Path, folder: Path) -> None:
+    """Refuse a folder where `path` could not be made; rights alone do not tell of a read-only or a full disk.
+
+    Raises:
+        OutputError: PS-A105, PS-A106.
+    """
+    clear_partials(path.resolve())
+    with _typed(path):
+        trial = partial_of(folder / path.name)
+        trial.mkdir(0o700)
+        trial.rmdir()
+
+
+def put_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write a file that has no final name yet, such as one of an atomic folder, and read it back from the disk.
+
+    Raises:
+        OutputError: PS-A164 it does not hold what was written.
+    """
+    path.write_bytes(data)
+    sync(path)
+    if path.read_bytes() != data:
+        raise OutputError("PS-A164", f"{path.name} does not read back as it was written: the disk may be failing")
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write a file atomically, read back before it takes its name."""
+    with atomic_write(path) as temporary:
+        put_bytes(temporary, data)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, "utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a plain value as readable JSON, atomically."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """A plain value as readable JSON."""
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def digest_of(value: Any) -> str:
@@ -180,15 +240,34 @@ def output_error(error: OSError, path: Path) -> OutputError:
     return OutputError("PS-A105", f"cannot write {path.name} ({error.strerror}): choose a writable place")
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+def _new_partial(path: Path, *, folder: bool = False) -> Path:
+    clear_partials(path)
+    temporary = partial_of(path)
+    if folder:
+        temporary.mkdir(0o700)
+    else:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    return temporary
+
+
+@contextmanager
+def _typed(path: Path) -> Iterator[None]:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        yield
+    except OSError as error:
+        raise output_error(error, path) from error
 
 
-def _umask() -> int:
-    value = os.umask(0o022)
-    os.umask(value)
-    return value
+@contextmanager
+def _parents(*paths: Path) -> Iterator[None]:
+    """Folders that files go into; those made here go again when nothing comes of it."""
+    missing = [p for path in paths for p in (path.parent, *path.parent.parents) if not p.exists()]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for folder in sorted(missing, key=lambda p: -len(p.parts)):
+            with suppress(OSError):
+                folder.rmdir()
+        raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pedseg.report.page import Block, Picture, TableBlock, Text
 from pedseg.report.tables import Cell, Table
 from pedseg.storage.runs import run_plan
-from pedseg.workspace import Workspace, atomic_write
+from pedseg.workspace import Workspace, write_bytes
 from pedseg_evaluate.sources import Source
 
 if TYPE_CHECKING:
@@ -105,8 +105,7 @@ def representation_blocks(source: Source, folder: Path, *, seed: int) -> list[Bl
     folder.mkdir(parents=True, exist_ok=True)
     blocks: list[Block] = [Text(f"{source.name}, {fold.name.replace('_', ' ')}.", "lead")]
     for picture in found.pictures:
-        with atomic_write(folder / f"{picture.name}.png") as path:
-            path.write_bytes(picture.png)
+        write_bytes(folder / f"{picture.name}.png", picture.png)
         blocks.append(Picture(picture.png, picture.title, f"{picture.title}. {picture.caption}"))
     blocks += [TableBlock(table) for table in found.tables]
     return [*blocks, *(Text(note, "note") for note in found.notes)]

@@ -9,9 +9,9 @@ from pedseg.plan import DomainPlan, EncoderWeights, NetworkSpec, ObjectiveSpec, 
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts, Fingerprint
 from pedseg.plan.machine import processor_flags
+from pedseg.plan.memory import prediction_gib, prior_gib, training_gib
 from pedseg.plan.preset import Preset, load_preset
 from pedseg_plan import rules
-from pedseg_plan.memory import prediction_gib, prior_gib, training_gib
 from pedseg_plan.options import PlanOptions
 from pedseg_plan.rules import Decision
 from pedseg_plan.sources import Source

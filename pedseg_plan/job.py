@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pedseg.errors import InputError, Notice, OutputError, UsageError
 from pedseg.plan import Plan, load_plan, save_plan
-from pedseg.plan.fingerprint import Fingerprint, load_fingerprint, save_fingerprint
+from pedseg.plan.fingerprint import Fingerprint, fingerprint_values, load_fingerprint, save_fingerprint
 from pedseg.workspace import PlanFiles, Workspace
 from pedseg_plan.check import Finding, faulty, find_faults
 from pedseg_plan.decide import choose, decide
@@ -82,11 +82,9 @@ def _write(plan: Plan, facts: Fingerprint, files: PlanFiles, space: Workspace, *
     if before and before.digest == plan.digest:
         save_fingerprint(facts, files.fingerprint)
         return
-    files.plan.unlink(missing_ok=True)  # never a new domain file beside an old plan
-    for name in before.domain_names if before else ():
+    save_plan(plan, files, {files.fingerprint: fingerprint_values(facts)})
+    for name in set(before.domain_names if before else ()) - set(plan.domain_names):
         files.domain(name).unlink(missing_ok=True)
-    save_fingerprint(facts, files.fingerprint)
-    save_plan(plan, files)
     _warn_stale(plan, space)
 
 

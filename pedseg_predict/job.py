@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pedseg.errors import ExitCode, PedsegError, UsageError
+from pedseg.errors import ExitCode, OutputError, PedsegError, UsageError
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
 from pedseg.workspace import Workspace, write_json
 
@@ -70,9 +70,9 @@ def pedseg_predict(
     options = options or PredictOptions()
     source, output = Path(source), Path(output)
     exams = find_exams(source, each=options.each)
-    _check_apart(source, output)
     single = len(exams) == 1 and not options.each
     folders = {exam: output if single else output / exam.name for exam in exams}
+    _check_apart(source, output, folders)
     for folder in folders.values():
         check_output(folder, overwrite=options.overwrite)
     model = load_model(options.model or Workspace.find(workspace).run("default", "main"))
@@ -116,19 +116,20 @@ def _check_domain(plan: Plan, asked: str | None) -> None:
 def _predict_all(
     folders: dict[Exam, Path], output: Path, model: Model, options: PredictOptions
 ) -> dict[str, PedsegError]:
-    """One bad exam does not keep the others; flags that are meant otherwise are wrong for all of them."""
+    """One bad exam does not keep the others; wrong flags and a full disk are the same for all of them."""
     failed: dict[str, PedsegError] = {}
-    (output / FAILED).unlink(missing_ok=True)
     for exam, folder in folders.items():
         try:
             _predict_exam(exam, folder, model, options)
-        except UsageError:
+        except (UsageError, OutputError):
             raise
         except PedsegError as error:
             failed[exam.name] = error
             log.warning("%s: %s", exam.name, error)
     if failed:
         write_json(output / FAILED, {name: str(error) for name, error in failed.items()})
+    else:
+        (output / FAILED).unlink(missing_ok=True)
     if len(failed) == len(folders):
         raise next(iter(failed.values()))
     return failed
@@ -160,7 +161,14 @@ def _report(structures: dict[str, dict[str, float]], notices: Sequence[str], fol
     log.info("  written to %s", folder)
 
 
-def _check_apart(source: Path, output: Path) -> None:
-    inside = source.resolve()
-    if source.is_dir() and (output.resolve() == inside or inside in output.resolve().parents):
+def _check_apart(source: Path, output: Path, folders: dict[Exam, Path]) -> None:
+    """Neither is a result written among what is read, nor is what is read replaced by a result."""
+    there = output.resolve()
+    if source.is_dir() and source.resolve() in (there, *there.parents):
         raise UsageError("PS-A109", f"output {output} is inside the input: name a folder elsewhere with -o")
+    for exam, folder in folders.items():
+        if folder.name == FAILED:
+            raise UsageError("PS-A99", f"an exam cannot be called {FAILED}, as the list of failures is: rename it")
+        place, read = folder.resolve(), exam.path.resolve()
+        if place in (read, *read.parents) or read in place.parents:
+            raise UsageError("PS-A109", f"exam {exam.name} and its output overlap: name a folder elsewhere with -o")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from importlib.metadata import version
 from importlib.resources import as_file, files
 from importlib.util import find_spec
@@ -24,7 +23,7 @@ from pedseg.inference.plausibility import CODES, LIMITS
 from pedseg.plan import Fold, Plan, embed_plan, load_plan
 from pedseg.plan.files import parse, read_json
 from pedseg.storage.runs import MANIFEST, SOURCE, WEIGHTS, read_manifest
-from pedseg.workspace import file_digest, write_json
+from pedseg.workspace import file_digest, write_bytes, write_json
 
 TEMPLATE = "multi_joint"
 SHOWN = 5
@@ -89,9 +88,7 @@ def make_fold(folder: Path, plan: Plan, name: str, fold: Fold) -> None:
     template = bundle_template()
     (folder / MANIFEST).unlink(missing_ok=True)
     for source in sorted(p for p in template.rglob("*") if p.is_file()):
-        target = folder / source.relative_to(template)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        write_bytes(folder / source.relative_to(template), source.read_bytes())
     (folder / "models").mkdir(exist_ok=True)
     embed_plan(plan, folder / "configs" / "plan.json")
     write_json(folder / "configs" / "fold.json", {"schema": 1, "plan": plan.digest, "name": name, **fold.model_dump()})

@@ -13,7 +13,7 @@ import torch
 
 from pedseg.errors import ModelError, OutputError
 from pedseg.networks.state_dicts import read_tensors
-from pedseg.workspace import atomic_write, file_digest, write_text
+from pedseg.workspace import atomic_write, file_digest, put_bytes, write_text
 
 log = logging.getLogger("pedseg.train")
 PARTS = {"plan", "fold", "epoch", "network", "optimizer", "history"}
@@ -85,7 +85,7 @@ def save_tensors(path: Path, value: Any, *, checksum: bool = False) -> None:
     torch.save(value, buffer)
     check_room(path.parent, buffer.getbuffer().nbytes, what=path.name)
     with atomic_write(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+        put_bytes(temporary, buffer.getbuffer())
         if checksum:
             write_text(_checksum(path), file_digest(temporary) + "\n")
 

@@ -11,7 +11,7 @@ from pedseg.bundle.generations import Generations
 from pedseg.errors import ModelError
 from pedseg.inference.checkpoint import load_model, load_network
 from pedseg.storage.runs import SOURCE
-from pedseg.workspace import atomic_write
+from pedseg.workspace import write_bytes
 
 
 def place_source(folder: Path, pretrained: Path, source: str, *, resume: bool = True) -> None:
@@ -35,5 +35,4 @@ def place_source(folder: Path, pretrained: Path, source: str, *, resume: bool = 
     if resume and begun and (not path.is_file() or path.read_bytes() != buffer.getvalue()):
         text = f"{folder.name} began with other weights of {source} than {pretrained.parent.name} has now"
         raise ModelError("PS-A87", f"{text}: name another run with --run, or start over with --no-resume")
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+    write_bytes(path, buffer.getbuffer())

@@ -7,6 +7,7 @@ carry a rescale slope. Names and identifiers are synthetic; UIDs follow from the
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pydicom.valuerep import format_number_as_ds
 from pedseg.phantoms.exam import Exam
 from pedseg.phantoms.patient import Patient
 from pedseg.volumes.geometry import LPS_TO_RAS
+from pedseg.workspace import put_bytes
 
 DATE, TIME = "20200101", "120000"
 
@@ -56,7 +58,9 @@ def write_dicom(exam: Exam, folder: Path) -> None:
     for k in range(exam.image.shape[2]):
         dataset = _slice_header(exam, shared, filing, k)
         name = f"IM_{filing.names[k]:04d}.dcm" if philips else f"MR.{filing.names[k]:04d}.dcm"
-        dataset.save_as(folder / name, enforce_file_format=True)
+        held = io.BytesIO()
+        dataset.save_as(held, enforce_file_format=True)
+        put_bytes(folder / name, held.getbuffer())
 
 
 def _uid(patient: Patient, *parts: object) -> UID:

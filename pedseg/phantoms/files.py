@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,7 @@ import numpy as np
 from pedseg.phantoms.dicom_files import write_dicom
 from pedseg.phantoms.exam import Exam
 from pedseg.volumes.nifti import write_nifti
-from pedseg.workspace import atomic_folder
+from pedseg.workspace import atomic_folder, json_bytes, put_bytes
 
 Format = Literal["dicom", "nifti"]
 
@@ -36,7 +35,7 @@ def write_exam(exam: Exam, folder: Path, *, format: Format = "dicom", overwrite:
         else:
             write_nifti(exam.image.with_array(exam.image.array.astype(np.int16)), place / "image.nii.gz")
         write_nifti(exam.labels, place / "labels.nii.gz")
-        (place / "case.json").write_text(json.dumps(_case(exam), indent=2) + "\n", "utf-8")
+        put_bytes(place / "case.json", json_bytes(_case(exam)))
 
 
 def _case(exam: Exam) -> dict[str, object]:

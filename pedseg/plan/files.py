@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,18 +11,26 @@ from pydantic import BaseModel, ValidationError
 
 from pedseg.errors import UsageError
 from pedseg.plan.spec import DomainPlan, Plan
-from pedseg.workspace import PlanFiles, write_json
+from pedseg.workspace import PlanFiles, atomic_set, json_bytes, put_bytes, write_json
 
 MAX_BYTES = 16 << 20
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def save_plan(plan: Plan, files: PlanFiles) -> None:
-    """Write the domain plans, then `plan.json` that names them."""
-    for part in plan.domains:
-        write_json(files.domain(part.domain.name), part.model_dump(mode="json", by_alias=True))
-    values = plan.model_dump(mode="json", by_alias=True)
-    write_json(files.plan, {**values, "domains": list(plan.domain_names)})
+def save_plan(plan: Plan, files: PlanFiles, more: Mapping[Path, Any] | None = None) -> None:
+    """Write the domain plans and `plan.json` that names them, all of them or nothing.
+
+    Args:
+        plan: the decisions.
+        files: where.
+        more: plain values of files that belong to the plan.
+    """
+    values = {files.domain(part.domain.name): part.model_dump(mode="json", by_alias=True) for part in plan.domains}
+    values |= more or {}
+    values[files.plan] = {**plan.model_dump(mode="json", by_alias=True), "domains": list(plan.domain_names)}
+    with atomic_set(*values) as places:
+        for place, value in zip(places, values.values(), strict=True):
+            put_bytes(place, json_bytes(value))
 
 
 def embed_plan(plan: Plan, path: Path) -> None:

@@ -158,7 +158,12 @@ class Fingerprint(Frozen):
 
 def save_fingerprint(fingerprint: Fingerprint, path: Path) -> None:
     """Write the facts with their digest, atomically."""
-    write_json(path, {"digest": fingerprint.digest, **fingerprint.model_dump(mode="json", by_alias=True)})
+    write_json(path, fingerprint_values(fingerprint))
+
+
+def fingerprint_values(fingerprint: Fingerprint) -> dict[str, Any]:
+    """The facts with their digest, as the file holds them."""
+    return {"digest": fingerprint.digest, **fingerprint.model_dump(mode="json", by_alias=True)}
 
 
 def load_fingerprint(path: Path) -> Fingerprint:

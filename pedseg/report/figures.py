@@ -49,7 +49,12 @@ def training_figure(rows: Sequence[dict[str, float]], target: Path | IO[bytes]) 
 
 
 def preview_figure(
-    image: Volume, labels: Volume, domain: Domain, path: Path, *, reference: NDArray[np.uint8] | None = None
+    image: Volume,
+    labels: Volume,
+    domain: Domain,
+    target: Path | IO[bytes],
+    *,
+    reference: NDArray[np.uint8] | None = None,
 ) -> None:
     """Sagittal, coronal and axial slices through the bones, in true proportion, as PNG.
 
@@ -57,7 +62,7 @@ def preview_figure(
         image: grey values.
         labels: (I, J, K) 0..n on the same grid.
         domain: names and colours.
-        path: written.
+        target: a path, or an open binary file.
         reference: (I, J, K) drawn as a red outline.
     """
     figure = new_figure(12, 4.6)
@@ -71,7 +76,7 @@ def preview_figure(
         if reference is not None:
             _outline(axes, view, view.take(reference > 0, index), REFERENCE)
     _legend(figure, domain)
-    figure.savefig(path, format="png", metadata={"Software": None}, facecolor="black")
+    figure.savefig(target, format="png", metadata={"Software": None}, facecolor="black")
 
 
 def _draw(axes: Axes, view: View, picture: NDArray[Any], limits: tuple[float, float]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pedseg.cli import DISCLAIMER
 from pedseg.report.tables import STARS, Table, band_of, is_value
-from pedseg.workspace import atomic_write
+from pedseg.workspace import write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -201,8 +201,7 @@ def write_page(page: Page, path: Path) -> None:
     parts = _environment().get_template("page.html").generate(
         page=page, style=style, script=script, policy=_policy(style, script), disclaimer=DISCLAIMER
     )
-    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.writelines(parts)
+    write_text(path, "".join(parts))
 
 
 def data_uri(data: bytes) -> str:

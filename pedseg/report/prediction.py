@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from pedseg.report.figures import preview_figure
 from pedseg.storage.runs import LABELS, RECORD
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
-from pedseg.workspace import atomic_folder, write_json
+from pedseg.workspace import atomic_folder, put_bytes, try_to_write, write_json
 
 PREVIEW = "preview.png"
 
@@ -36,7 +36,9 @@ def write_prediction(
     check_output(folder, overwrite=overwrite)
     with atomic_folder(folder, overwrite=True) as partial:
         write_nifti(labels, partial / LABELS)
-        preview_figure(image, labels, domain, partial / PREVIEW)
+        picture = io.BytesIO()
+        preview_figure(image, labels, domain, picture)
+        put_bytes(partial / PREVIEW, picture.getbuffer())
         write_json(partial / RECORD, record)
 
 
@@ -60,8 +62,10 @@ def check_writable(folder: Path) -> None:
     Raises:
         OutputError: PS-A105.
     """
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists() or path.is_symlink())
     if not there.is_dir():
         raise OutputError("PS-A105", f"output {folder.name}: {there.name} is a file: name a folder with -o")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise OutputError("PS-A105", f"output {folder.name}: {there} is not writable: name another place with -o")
+    if folder.is_mount():  # the finished folder takes the name of the former, which this one cannot give up
+        raise OutputError("PS-A105", f"output {folder.name} is the root of a disk: name a folder inside it with -o")
+    there = there.resolve()
+    try_to_write(folder, there.parent if folder.exists() else there)

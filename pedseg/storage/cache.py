@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pedseg.domains.domain import Name
-from pedseg.errors import InputError, Notice
-from pedseg.workspace import atomic_write, file_digest, write_text
+from pedseg.errors import InputError, Notice, OutputError
+from pedseg.partials import sync
+from pedseg.workspace import atomic_set, file_digest, put_bytes
 
 ARRAYS = ("image", "labels")
 ADVICE = "run pedseg_preprocess again"
@@ -92,7 +93,7 @@ class CacheEntry:
 
 
 def write_entry(folder: Path, manifest: Manifest, images: NDArray[Any], labels: NDArray[np.uint8]) -> Manifest:
-    """Write an entry: both arrays, then the manifest, each whole or not at all.
+    """Write an entry: both arrays and the manifest that vouches for them, all of them or nothing.
 
     Args:
         folder: the domain's cache folder; made when missing.
@@ -105,12 +106,12 @@ def write_entry(folder: Path, manifest: Manifest, images: NDArray[Any], labels: 
     """
     if not _fit(images, labels):
         raise ValueError(f"images (R, W, W) and labels (R, d W, d W) are needed, got {images.shape}, {labels.shape}")
-    target = _manifest_path(folder, manifest.case)
-    target.unlink(missing_ok=True)  # an old manifest must not vouch for new arrays
     arrays: dict[str, NDArray[Any]] = {"image": images.astype(np.float16, copy=False), "labels": labels}
-    files = {kind: _write_array(_array_path(folder, manifest.case, kind), array) for kind, array in arrays.items()}
-    complete = manifest.model_copy(update={"files": files})
-    write_text(target, _sealed(complete.model_dump(mode="json", by_alias=True)))
+    targets = [_array_path(folder, manifest.case, kind) for kind in arrays]
+    with atomic_set(*targets, _manifest_path(folder, manifest.case)) as (*places, vouching):
+        files = {k: _put_array(place, array) for place, (k, array) in zip(places, arrays.items(), strict=True)}
+        complete = manifest.model_copy(update={"files": files})
+        put_bytes(vouching, _sealed(complete.model_dump(mode="json", by_alias=True)).encode())
     return complete
 
 
@@ -185,11 +186,15 @@ def entry_bytes(manifest: Manifest) -> int:
     return sum(file.bytes for file in manifest.files.values())
 
 
-def _write_array(path: Path, array: NDArray[Any]) -> ArrayFile:
-    with atomic_write(path) as temporary:
-        with temporary.open("wb") as stream:
-            np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
-        return ArrayFile(bytes=temporary.stat().st_size, sha256=file_digest(temporary))
+def _put_array(path: Path, array: NDArray[Any]) -> ArrayFile:
+    whole = np.ascontiguousarray(array)
+    with path.open("wb") as stream:
+        np.save(stream, whole, allow_pickle=False)
+    sync(path)
+    file = ArrayFile(bytes=path.stat().st_size, sha256=file_digest(path))
+    if not np.array_equal(np.load(path, mmap_mode="r", allow_pickle=False).view(np.uint8), whole.view(np.uint8)):
+        raise OutputError("PS-A164", f"{path.name} does not read back as it was written: the disk may be failing")
+    return file
 
 
 def _map(path: Path, expected: ArrayFile | None, verify: bool) -> NDArray[Any]:

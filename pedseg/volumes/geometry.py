@@ -7,7 +7,7 @@ origin are read from it, so they cannot disagree with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,7 +86,8 @@ class Geometry:
         return PLANES[int(np.argmax(np.abs(normal / np.linalg.norm(normal))))]
 
     def axis_of(self, plane: str) -> int:
-        """Array axis whose slices lie nearest to an anatomical plane."""
+        """Array axis whose slices lie nearest to an anatomical plane, where every plane has an axis of its own."""
         normals = np.linalg.inv(self.affine[:3, :3])
-        normals = normals / np.linalg.norm(normals, axis=1, keepdims=True)
-        return int(np.argmax(np.abs(normals[:, PLANES.index(plane)])))
+        along = np.abs(normals / np.linalg.norm(normals, axis=1, keepdims=True))
+        axes = max(permutations(range(3)), key=lambda chosen: float(along[chosen, range(3)].sum()))
+        return axes[PLANES.index(plane)]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pedseg.errors import GeometryError, InputError, Notice, OutputError
+from pedseg.partials import sync
 from pedseg.volumes.geometry import LPS_TO_RAS, Geometry, Matrix
 from pedseg.volumes.volume import Volume
 from pedseg.workspace import atomic_write
@@ -121,6 +122,7 @@ def write_nifti(volume: Volume, path: str | Path) -> None:
                     _write(cast(BinaryIO, stream), volume, slices)
             else:
                 _write(raw, volume, slices)
+        sync(temporary)
         _verify(temporary, volume, slices, path.name)
 
 

@@ -7,12 +7,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from fake_run import finish, make_plan
 from masks import boxes, write_masks
 
 from pedseg.errors import OutputError, UsageError
 from pedseg_evaluate import EvaluateOptions, pedseg_evaluate
 from pedseg_evaluate.__main__ import main
-from pedseg_evaluate.output import CONTENTS, check_output
+from pedseg_evaluate.outcome import Outcome
+from pedseg_evaluate.output import CONTENTS, _representations, check_output
+from pedseg_evaluate.sources import Source
 
 OPTIONS = EvaluateOptions(domains=("ankle",), pictures=False, overwrite=True)
 
@@ -99,3 +102,12 @@ def test_a_ranking_of_unknown_metrics_is_refused_before_anything_is_scored(tmp_p
     assert main([*arguments, "--ranking", str(tmp_path / "ranking.yaml")]) == 2
     assert not (tmp_path / "out").exists()
     assert main([*arguments, "--ranking", str(tmp_path / "ranking.yaml"), "--tolerance-mm", "2"]) == 0
+
+
+def test_a_run_that_cannot_be_looked_at_is_named_and_its_scores_stand(tmp_path: Path) -> None:
+    """The weights of this fold are text: nothing can be drawn of them."""
+    finish(tmp_path / "run", make_plan(), 0)
+    outcome = Outcome(Source("ours", (), run=tmp_path / "run"), ())
+    blocks, told = _representations(tmp_path / "out", [outcome], EvaluateOptions(representations=True))
+    assert [str(block.text)[:30] for block in blocks] == ["PS-W137: ours: no representati"]
+    assert told[0].faults[0].startswith("PS-W137: ours: no representations: ")

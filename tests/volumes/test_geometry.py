@@ -103,3 +103,11 @@ def test_a_shape_that_is_none_is_refused(shape: tuple[int, ...]) -> None:
 def test_lps_and_ras_differ_in_the_first_two_axes() -> None:
     np.testing.assert_array_equal(LPS_TO_RAS @ [1, 2, 3, 1], [-1, -2, 3, 1])
     np.testing.assert_array_equal(LPS_TO_RAS @ LPS_TO_RAS, np.eye(4))
+
+
+def test_three_planes_show_three_axes_however_the_grid_lies() -> None:
+    """Where each plane takes its nearest axis for itself, one grid in seven shows one axis twice."""
+    turns = np.linalg.qr(np.random.default_rng(0).normal(size=(300, 3, 3)))[0]
+    affines = [np.block([[turn, np.zeros((3, 1))], [np.zeros(3), 1]]) for turn in turns]
+    grids = [Geometry((4, 6, 5), affine) for affine in affines]
+    assert all(sorted(grid.axis_of(plane) for plane in PLANES) == [0, 1, 2] for grid in grids)

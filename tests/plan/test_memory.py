@@ -15,8 +15,7 @@ from pedseg.domains import load_domains
 from pedseg.names import NetworkName
 from pedseg.networks import NETWORKS, ShapeEncoder, build_autoencoder, build_network
 from pedseg.plan import AutoencoderSpec, NetworkSpec, PriorSpec
-from pedseg.plan.network import CONV_CHANNELS
-from pedseg_plan.memory import (
+from pedseg.plan.memory import (
     COUNTED,
     GIB,
     LIBRARIES,
@@ -27,6 +26,7 @@ from pedseg_plan.memory import (
     prior_gib,
     training_gib,
 )
+from pedseg.plan.network import CONV_CHANNELS
 
 JOINTS = load_domains(("ankle", "knee", "shoulder"))
 COUNT_FACTOR, MEASURED_FACTOR = 1.25, 1.5

@@ -1,0 +1,144 @@
+"""Files and folders while they are written: their names, whose they are, and what a process that died left of them.
+
+`.<name>.partial-<process>-<machine>-<random>` stands beside what it becomes. The machine is a digest: of its name and
+of the processes that can be seen from here, since a number of another machine's or container's says nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import platform
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+STALE_SECONDS = 86400.0
+"""What another machine has not touched for so long, nobody writes any more."""
+LONGEST = 120
+"""Bytes of a name that are kept; file systems allow 255 for all of it."""
+ASIDE = "-old"
+"""Ends the name of a former folder while the new one takes its place."""
+
+
+def partial_of(path: Path) -> Path:
+    """A new hidden name beside `path`, which tells who writes there."""
+    return path.with_name(f"{_start(path)}{os.getpid()}-{_machine()}-{secrets.token_hex(4)}")
+
+
+def clear_partials(path: Path) -> None:
+    """Remove what processes that died left of writing `path`; a former folder they had set aside comes back."""
+    start = _start(path)
+    try:
+        names = [name for name in os.listdir(path.parent) if name.startswith(start)]  # noqa: PTH208 - names only
+    except OSError:
+        return  # nothing there, or not ours to see
+    for name in sorted(names, key=lambda n: not n.endswith(ASIDE)):
+        left = path.with_name(name)
+        if not _is_orphan(left, name.removeprefix(start)):
+            continue
+        if name.endswith(ASIDE) and not path.exists():
+            with suppress(OSError):
+                left.rename(path)
+                continue
+        discard(left)
+
+
+def discard(path: Path) -> None:
+    """Remove a file or a folder, if there is one; what cannot be removed now is an orphan for the next run."""
+    with suppress(OSError):
+        path.unlink()
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one step; False where the system or the file system cannot."""
+    import ctypes
+
+    try:
+        swap = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):  # not Linux
+        return False
+    here, both = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(swap(here, os.fsencode(one), here, os.fsencode(other), both) == 0)
+
+
+def sync(path: Path) -> None:
+    """Have a file or folder on the disk; what is read next comes from there, not from what was to be written."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+
+
+def sync_all(folder: Path) -> None:
+    """Have everything in a folder on the disk."""
+    for place, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            sync(Path(place, name))
+        sync(Path(place))
+
+
+def open_to_others(path: Path, mode: int) -> None:
+    """Give a file or folder the mode that the user's mask leaves of this one; FAT knows none."""
+    with suppress(PermissionError):
+        path.chmod(mode & ~_umask())
+
+
+def _start(path: Path) -> str:
+    """How the partials of a path begin; long names end in a digest, so that no two share one."""
+    name = os.fsencode(path.name)
+    if len(name) > LONGEST:
+        kept = name[: LONGEST - 17].decode(errors="ignore")
+        return f".{kept}-{hashlib.sha256(name).hexdigest()[:16]}.partial-"
+    return f".{path.name}.partial-"
+
+
+def _is_orphan(left: Path, owner: str) -> bool:
+    process, _, rest = owner.partition("-")
+    if not process.isdigit():
+        return False
+    if rest.partition("-")[0] == _machine():
+        return not _runs(int(process))
+    return _untouched_seconds(left) > STALE_SECONDS
+
+
+def _runs(process: int) -> bool:
+    """Whether a process of this machine is alive."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError as error:
+        return error.errno != errno.ESRCH
+    return True
+
+
+def _untouched_seconds(path: Path) -> float:
+    try:
+        newest = max(p.lstat().st_mtime for p in (path, *path.rglob("*")))
+    except OSError:
+        return 0.0
+    return time.time() - newest
+
+
+@cache
+def _machine() -> str:
+    try:
+        seen = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - no path
+    except OSError:
+        seen = ""
+    return hashlib.sha256(f"{platform.node()} {seen}".encode()).hexdigest()[:8]
+
+
+def _umask() -> int:
+    value = os.umask(0o022)
+    os.umask(value)
+    return value
