@@ -41,7 +41,7 @@ def group(folder: str, *, limit: str, used: int, pages: int = 0, version: int = 
         (MEMINFO, 20),
         ({**MEMINFO, **VERSION_2, **group("a/b", limit=f"{4 * GIB}\n", used=GIB)}, 3),
         ({**MEMINFO, **VERSION_2, **group("a/b", limit="max\n", used=GIB)}, 20),
-        ({**MEMINFO, **VERSION_2, **group("a/b", limit="max\n", used=1), **group("a", limit=str(2 * GIB), used=GIB)}, 1),
+        ({**MEMINFO, **VERSION_2, **group("a/b", limit="max", used=1), **group("a", limit=str(2 * GIB), used=GIB)}, 1),
         ({**MEMINFO, **VERSION_2, **group("", limit=str(2 * GIB), used=GIB)}, 1),
         ({**MEMINFO, **VERSION_2, **group("a/b", limit=str(4 * GIB), used=4 * GIB, pages=2 * GIB)}, 2),
         ({**MEMINFO, **VERSION_2, **group("a/b", limit=str(4 * GIB), used=5 * GIB)}, 0),

@@ -12,7 +12,7 @@ from pedseg.report.figures import preview_figure
 from pedseg.storage.runs import LABELS, RECORD
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
-from pedseg.workspace import atomic_folder, put_bytes, try_to_write, write_json
+from pedseg.workspace import atomic_folder, output_error, put_bytes, try_to_write, write_json
 
 PREVIEW = "preview.png"
 
@@ -62,9 +62,13 @@ def check_writable(folder: Path) -> None:
     Raises:
         OutputError: PS-A105.
     """
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists() or path.is_symlink())
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists() or path.is_symlink())
+    except OSError as error:  # a name that no file system takes
+        raise output_error(error, folder) from error
     if not there.is_dir():
-        raise OutputError("PS-A105", f"output {folder.name}: {there.name} is a file: name a folder with -o")
+        kind = "a link to nothing" if there.is_symlink() else "a file"
+        raise OutputError("PS-A105", f"output {folder.name}: {there.name} is {kind}: name a folder with -o")
     if folder.is_mount():  # the finished folder takes the name of the former, which this one cannot give up
         raise OutputError("PS-A105", f"output {folder.name} is the root of a disk: name a folder inside it with -o")
     there = there.resolve()

@@ -189,7 +189,10 @@ def entry_bytes(manifest: Manifest) -> int:
 def _put_array(path: Path, array: NDArray[Any]) -> ArrayFile:
     whole = np.ascontiguousarray(array)
     with path.open("wb") as stream:
-        np.save(stream, whole, allow_pickle=False)
+        # Not np.save: of a full disk it says only how much was written, not why no more was.
+        header = np.lib.format.header_data_from_array_1_0(whole)
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(whole.data)
     sync(path)
     file = ArrayFile(bytes=path.stat().st_size, sha256=file_digest(path))
     if not np.array_equal(np.load(path, mmap_mode="r", allow_pickle=False).view(np.uint8), whole.view(np.uint8)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -112,45 +111,6 @@ def test_the_model_of_the_workspace_is_found(tiny_run: Path, exam: Path, tmp_pat
     assert main(["-i", str(exam), "-o", str(tmp_path / "out"), "-w", str(root), "-d", "knee", "--device", "cpu"]) == 0
 
 
-def test_an_output_that_exists_stays_unless_asked(
-    tiny_run: Path, exam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "out"
-    assert predict(exam, out, tiny_run, "-d", "knee", "-q") == 0
-    (out / "labels.nii.gz").write_bytes(b"old")
-    capsys.readouterr()
-    assert predict(exam, out, tiny_run, "-d", "knee") == 6
-    one_line(capsys.readouterr().err, "PS-A104")
-    assert (out / "labels.nii.gz").read_bytes() == b"old"
-    assert predict(exam, out, tiny_run, "-d", "knee", "--overwrite", "-q") == 0
-    assert len((out / "labels.nii.gz").read_bytes()) > 100
-    (out / "notes.txt").touch()
-    assert predict(exam, out, tiny_run, "-d", "knee", "--overwrite") == 6
-
-
-@pytest.mark.parametrize("where", ["in", "in/deep", "in/../in"])
-def test_an_output_inside_the_input_is_refused(
-    tiny_run: Path, exam: Path, tmp_path: Path, where: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert predict(exam.parent, tmp_path / where, tiny_run, "-d", "knee") == 2
-    one_line(capsys.readouterr().err, "PS-A109")
-    (tmp_path / "link").symlink_to(tmp_path / "in")
-    assert predict(tmp_path / "link", tmp_path / "in" / "x", tiny_run, "-d", "knee") == 2
-    assert [p.name for p in exam.parent.iterdir()] == ["exam.nii.gz"]
-
-
-def test_a_place_that_cannot_be_written_is_refused_before_the_model_is_read(
-    exam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The model does not even exist."""
-    (tmp_path / "file").touch()
-    assert predict(exam, tmp_path / "file" / "out", tmp_path / "no-model") == 6
-    one_line(capsys.readouterr().err, "PS-A105")
-    if os.geteuid():
-        (tmp_path / "closed").mkdir(mode=0o500)
-        assert predict(exam, tmp_path / "closed" / "out", tmp_path / "no-model") == 6
-
-
 def test_what_is_not_there_or_unknown_is_refused(
     tiny_run: Path, exam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,29 +155,6 @@ def test_a_fold_folder_is_data_its_yaml_is_never_read(tiny_run: Path, exam: Path
     reseal(run / "fold_0")
     assert predict(exam, tmp_path / "out", run, "-d", "knee", "-q") == 0
     assert not trap.exists()
-
-
-def test_of_several_exams_a_bad_one_is_named_and_the_others_are_written(
-    tiny_run: Path, exam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    shutil.copyfile(exam, exam.with_name("other exam.nii.gz"))
-    data = bytearray(exam.read_bytes())
-    exam.with_name("broken.nii.gz").write_bytes(data[: len(data) // 2])
-    image, _ = make_exam(load_domains(["knee"])[0], 702)
-    write_nifti(image.with_array(np.full(image.shape, 3, np.int16)), exam.with_name("flat.nii.gz"))
-    out = tmp_path / "out"
-    assert predict(exam.parent, out, tiny_run, "-d", "knee") == 7
-    assert {p.name for p in out.iterdir()} == {"exam", "other_exam", "failed.json"}
-    assert {p.name for p in (out / "exam").iterdir()} == {p.name for p in (out / "other_exam").iterdir()} == FILES
-    failed = json.loads((out / "failed.json").read_text("utf-8"))
-    assert {name: text.split(":")[0] for name, text in failed.items()} == {"broken": "PS-A80", "flat": "PS-A65"}
-    err = capsys.readouterr().err
-    assert "warning: broken: PS-A80" in err
-
-    for name in ("broken.nii.gz", "flat.nii.gz"):
-        exam.with_name(name).unlink()
-    assert predict(exam.parent, out, tiny_run, "-d", "knee", "--overwrite", "-q") == 0
-    assert {p.name for p in out.iterdir()} == {"exam", "other_exam"}
 
 
 def test_each_folder_of_dicom_gives_masks_of_its_name_from_networks_read_once(
