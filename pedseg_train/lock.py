@@ -36,9 +36,11 @@ def held(folder: Path) -> Iterator[None]:
     with os.fdopen(descriptor, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:  # NFS answers with the second
             holder = file.read().strip() or "another process"
             raise TrainingError("PS-A92", f"{folder.name} is trained by {holder}: wait, or name a --run") from error
+        except OSError as error:  # a file system without locks
+            raise output_error(error, path) from error
         file.truncate()
         started = datetime.now(timezone.utc)
         file.write(f"process {os.getpid()} on {platform.node()} since {started:%Y-%m-%d %H:%M:%S} UTC\n")

@@ -10,21 +10,25 @@ from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
 from pedseg.bundle.descent import gradient_scaler
-from pedseg.bundle.generations import Generations, save_tensors
+from pedseg.bundle.generations import Generations, check_room, save_tensors
 from pedseg.bundle.judge import Judge
 from pedseg.bundle.progress import History
 from pedseg.bundle.recipe import Recipe
-from pedseg.errors import ModelError, Notice, TrainingError
+from pedseg.errors import ExitCode, ModelError, Notice, TrainingError
+from pedseg.networks.state_dicts import some
 from pedseg.storage.runs import WEIGHTS
 
 log = logging.getLogger("pedseg.train")
+ROOM = 10
+"""Times its weights that a training keeps on disk: two states with Adam's moments, one on its way, and the best."""
 
 
 class Checkpoints:
     """After every epoch: state to resume from, and `model.pt` where validation Dice is the best so far.
 
     A kill at any moment leaves one generation that loads. Nothing that is not finite is kept: bad weights give way
-    to those of the epoch before, once, at half the learning rate from there.
+    to those of the epoch before, once, at half the learning rate from there. A training that is asked to end (see
+    `run_to_the_end`) keeps the state behind the step at hand.
 
     Args:
         recipe: the fold in training.
@@ -57,7 +61,20 @@ class Checkpoints:
 
     def attach(self, engine: Engine) -> None:
         """Listen to a trainer. Attach last, behind the history."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_in_epoch)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+
+    def check_room(self) -> None:
+        """Refuse a training whose states the disk cannot hold.
+
+        Raises:
+            OutputError: PS-A106.
+        """
+        networks = [self.network, *([self.judge.network] if self.judge else [])]
+        weights = sum(v.numel() * v.element_size() for n in networks for v in n.state_dict().values())
+        kept = (*self.generations.paths, self.recipe.root / WEIGHTS)
+        there = sum(path.stat().st_size for path in kept if path.is_file())
+        check_room(self.recipe.root, ROOM * weights - there, what=f"training {self.recipe.root.name}")
 
     def take_up(self, state: dict[str, Any]) -> None:
         """Fill network, optimiser and discriminator."""
@@ -89,9 +106,30 @@ class Checkpoints:
         weights = _on_cpu(self.network)
         if sound and not self.history.prior and self.history.best_epoch == epoch:
             save_tensors(self.recipe.root / WEIGHTS, weights)
+        self.generations.save(self._state(epoch, weights))
+        if is_ending(engine):
+            log.info("ended from outside behind epoch %d: run the same command again to go on", epoch)
+            raise SystemExit(ExitCode.TERMINATED)
+
+    def _end_in_epoch(self, engine: Engine) -> None:
+        """Where the training is to end: keep this step, unless the epoch is about to be kept."""
+        step = engine.state.iteration % (engine.state.epoch_length or 1)
+        if not is_ending(engine) or step == 0:
+            return
+        if self._is_finite():
+            state = self._state(engine.state.epoch - 1, _on_cpu(self.network))
+            self.generations.save({**state, "step": step, "running": self.history.running})
+        told = (step, engine.state.epoch)
+        log.info("ended from outside behind step %d of epoch %d: run the same command again to go on", *told)
+        raise SystemExit(ExitCode.TERMINATED)
+
+    def _state(self, epoch: int, weights: dict[str, Tensor]) -> dict[str, Any]:
+        """What a training needs to go on behind an epoch."""
         state = {
             "plan": self.plan,
             "fold": self.recipe.exams_digest,
+            "slices": self.recipe.slice_digests,
+            "machine": machine_of(self.network),
             "epoch": epoch,
             "network": weights,
             "optimizer": self.optimizer.state_dict(),
@@ -99,7 +137,7 @@ class Checkpoints:
             "rate": self.rate,
             "scaler": self.scaler.state_dict(),
         }
-        self.generations.save({**state, **(self.judge.state() if self.judge else {})})
+        return {**state, **(self.judge.state() if self.judge else {})}
 
     def _is_finite(self) -> bool:
         networks = [self.network, *([self.judge.network] if self.judge else [])]
@@ -118,27 +156,63 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
         The epoch that stands, 0 for a fresh start.
 
     Raises:
-        ModelError: PS-A87 the checkpoint belongs to another plan or fold, PS-A86 none of two generations loads.
+        ModelError: PS-A87 the checkpoint belongs to another plan or fold, or to other slices; PS-A86, PS-A94 none of
+            two generations can be taken up.
+        OutputError: PS-A106 no room for the training's states.
     """
     if not enabled:
         checkpoints.generations.forget()
     state = checkpoints.generations.newest()
+    checkpoints.check_room()
     if state is None:
         return 0
+    _check_same(state, checkpoints)
+    _tell_machine(state, machine_of(checkpoints.network))
+    checkpoints.take_up(state)
+    checkpoints.history.rows[:] = state["history"]
+    checkpoints.history.begun = state.get("running", {})
+    epoch, step = int(state["epoch"]), int(state.get("step", 0))
+    trainer.state.epoch = epoch
+    trainer.state.iteration = epoch * trainer.state.epoch_length + step
+    behind = f"step {step} of epoch {epoch + 1}" if step else f"epoch {epoch}"
+    log.info("resuming behind %s of %d", behind, trainer.state.max_epochs)
+    return epoch
+
+
+def machine_of(network: nn.Module) -> dict[str, str | int]:
+    """What the last bits of weights depend on beside plan and slices: torch, device, and on a CPU its threads."""
+    device = next(network.parameters()).device.type
+    threads = {"threads": torch.get_num_threads()} if device == "cpu" else {}
+    return {"torch": str(torch.__version__), "device": device, **threads}
+
+
+def is_ending(engine: Engine) -> bool:
+    """Whether a training has been asked to end."""
+    return bool(getattr(engine.state, "ending", False))
+
+
+def _check_same(state: dict[str, Any], checkpoints: Checkpoints) -> None:
+    """Refuse a state that another plan, other exams or other slices have led to."""
     recipe = checkpoints.recipe
+    advice = "name another run with --run, or start over with --no-resume"
     if (state["plan"], state["fold"]) != (checkpoints.plan, recipe.exams_digest):
         raise ModelError(
             "PS-A87",
             f"checkpoints of {recipe.root.name} are of plan {str(state['plan'])[:8]} or of other exams, this plan is "
-            f"{checkpoints.plan[:8]}: name another run with --run, or start over with --no-resume",
+            f"{checkpoints.plan[:8]}: {advice}",
         )
-    checkpoints.take_up(state)
-    checkpoints.history.rows[:] = state["history"]
-    epoch = int(state["epoch"])
-    trainer.state.epoch = epoch
-    trainer.state.iteration = epoch * trainer.state.epoch_length
-    log.info("resuming behind epoch %d of %d", epoch, trainer.state.max_epochs)
-    return epoch
+    before, now = state.get("slices", recipe.slice_digests), recipe.slice_digests
+    if changed := [name for name in now if before.get(name) != now[name]]:
+        text = f"{recipe.root.name} was begun with other slices of {some(changed)} than the cache holds now"
+        raise ModelError("PS-A87", f"{text}: {advice}")
+
+
+def _tell_machine(state: dict[str, Any], now: dict[str, str | int]) -> None:
+    before = state.get("machine", now)
+    if before != now:
+        was, is_ = (", ".join(f"{k} {v}" for k, v in machine.items()) for machine in (before, now))
+        text = f"begun with {was}, goes on with {is_}: weights will differ in their last bits from an unbroken training"
+        log.warning("%s", Notice("PS-W93", text))
 
 
 def _on_cpu(network: nn.Module) -> dict[str, Tensor]:

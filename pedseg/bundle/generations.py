@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pedseg.errors import ModelError
+from pedseg.errors import ModelError, OutputError
 from pedseg.networks.state_dicts import read_tensors
-from pedseg.workspace import atomic_write, file_digest, write_text
+from pedseg.workspace import atomic_write, file_digest, put_bytes, write_text
 
 log = logging.getLogger("pedseg.train")
 PARTS = {"plan", "fold", "epoch", "network", "optimizer", "history"}
-SOMETIMES = {"rate", "scaler", "discriminator", "discriminator_optimizer"}
+SOMETIMES = {"rate", "scaler", "discriminator", "discriminator_optimizer", "step", "running", "slices", "machine"}
 
 
 @dataclass(frozen=True)
 class Generations:
     """The last two states of one training.
 
-    They are written in turn, by the parity of the epoch: while one is replaced the other stands. Files hold tensors
-    and plain values only.
+    They are written in turn, by the parity of the epoch: while one is replaced the other stands. A state from within
+    an epoch takes the place that the epoch will have. Files hold tensors and plain values only.
 
     Args:
         root: the fold folder.
@@ -41,20 +42,29 @@ class Generations:
         return models / f"{self.stem}_even.pt", models / f"{self.stem}_odd.pt"
 
     def save(self, state: dict[str, Any]) -> None:
-        """Write the state of an epoch in place of the older one."""
-        save_tensors(self.paths[state["epoch"] % 2], state, checksum=True)
+        """Write the state of an epoch in place of the older one.
+
+        Raises:
+            OutputError: PS-A106 no room for it; both files are as they were.
+        """
+        epoch = int(state["epoch"]) + bool(state.get("step"))
+        save_tensors(self.paths[epoch % 2], state, checksum=True)
 
     def newest(self) -> dict[str, Any] | None:
         """The newest state that loads; None where there are no files.
 
         Raises:
-            ModelError: PS-A86 files, and none of them loads.
+            ModelError: PS-A86 files, and none of them loads; PS-A94 they load, and hold no state of a training.
         """
-        kept = [path for path in self.paths if path.is_file()]
-        states = [state for path in kept if (state := _checked_state(path)) is not None]
+        kept = {path: _checked(path) for path in self.paths if path.is_file()}
+        states = [state for state in kept.values() if state and PARTS <= set(state) <= PARTS | SOMETIMES]
+        for path, state in kept.items():
+            if state not in states and states:
+                fault = "is damaged" if state is None else "holds no state of a training"
+                log.warning("PS-W86: %s %s: the other generation is taken", path.name, fault)
         if kept and not states:
-            raise ModelError("PS-A86", f"no checkpoint of {self.root.name} can be loaded: start over with --no-resume")
-        return max(states, key=lambda s: int(s["epoch"]), default=None)
+            raise _none_loads(self.root.name, damaged=None in kept.values())
+        return max(states, key=lambda s: (int(s["epoch"]), int(s.get("step", 0))), default=None)
 
     def forget(self) -> None:
         """Remove both: the newest of a former training would be taken for this one's."""
@@ -67,24 +77,53 @@ def save_tensors(path: Path, value: Any, *, checksum: bool = False) -> None:
     """Write tensors whole or not at all.
 
     The checksum goes before its file: a kill between the two costs the older generation, never the only one.
+
+    Raises:
+        OutputError: PS-A105, PS-A106 it cannot be written; what stood there stands.
     """
     buffer = io.BytesIO()  # torch's own writer hides a full disk behind a RuntimeError
     torch.save(value, buffer)
+    check_room(path.parent, buffer.getbuffer().nbytes, what=path.name)
     with atomic_write(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+        put_bytes(temporary, buffer.getbuffer())
         if checksum:
             write_text(_checksum(path), file_digest(temporary) + "\n")
 
 
-def _checked_state(path: Path) -> dict[str, Any] | None:
+def check_room(folder: Path, wanted: int, *, what: str) -> None:
+    """Refuse to begin what the disk has no room for.
+
+    Args:
+        folder: on the disk; need not be there yet.
+        wanted: bytes, beside what stands there.
+        what: is to be written, in words.
+
+    Raises:
+        OutputError: PS-A106.
+    """
+    there = next(place for place in (folder, *folder.parents) if place.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < wanted:
+        text = f"{what} needs {wanted / 1e6:.1f} MB, {free / 1e6:.1f} MB are free: free some, then run again"
+        raise OutputError("PS-A106", text)
+
+
+def _checked(path: Path) -> dict[str, Any] | None:
+    """What a file holds, where it is as it was written; None where it is not."""
     try:
-        whole = _checksum(path).read_text("utf-8").strip() == file_digest(path)
-        if whole and PARTS <= set(state := read_tensors(path)) <= PARTS | SOMETIMES:
-            return state
-    except (OSError, ModelError):
-        pass
-    log.warning("PS-W86: %s is damaged: the other generation is taken", path.name)
-    return None
+        if _checksum(path).read_text("utf-8").strip() != file_digest(path):
+            return None
+        state = read_tensors(path)
+    except (OSError, ValueError, ModelError):
+        return None
+    return state if isinstance(state, dict) else {}
+
+
+def _none_loads(fold: str, *, damaged: bool) -> ModelError:
+    if damaged:
+        return ModelError("PS-A86", f"no checkpoint of {fold} can be loaded: start over with --no-resume")
+    text = f"checkpoints of {fold} hold no state of a training (optimizer, history): start over with --no-resume"
+    return ModelError("PS-A94", text)
 
 
 def _checksum(path: Path) -> Path:

@@ -37,6 +37,8 @@ class History:
         self.dice = dice
         self.prior = prior
         self.rows: list[Row] = []
+        self.begun: dict[str, list[float]] = {}
+        """Values of the steps that an interrupted epoch has made: `running` as a checkpoint kept it."""
         self._values: dict[str, list[float]] = {}
         self._started = time.monotonic()
 
@@ -51,8 +53,14 @@ class History:
         """Epoch of the highest validation Dice (the first of equals); 0 before any."""
         return int(max(self.rows, key=lambda r: r["dice"])["epoch"]) if self.rows else 0
 
+    @property
+    def running(self) -> dict[str, list[float]]:
+        """Loss and terms of the steps of the epoch at hand."""
+        return self._values
+
     def _start(self, _engine: Engine) -> None:
-        self._values, self._started = {}, time.monotonic()
+        self._values, self._started = {name: list(kept) for name, kept in self.begun.items()}, time.monotonic()
+        self.begun = {}
 
     def _add(self, engine: Engine) -> None:
         output: Row = engine.state.output  # type: ignore[assignment]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
 
@@ -21,7 +22,7 @@ from pedseg.networks.weights import planned_source
 from pedseg.plan import Fold, Plan, cache_digest, load_plan
 from pedseg.plan.encoder import NONE
 from pedseg.plan.files import parse, read_json
-from pedseg.storage.cache import CacheEntry, read_entry
+from pedseg.storage.cache import CacheEntry, read_entry, read_manifest
 from pedseg.storage.runs import SOURCE
 from pedseg.workspace import digest_of
 
@@ -52,6 +53,18 @@ class Recipe:
     def exams_digest(self) -> str:
         """sha256 of which exams train, validate and test."""
         return digest_of(self.fold.model_dump(mode="json"))
+
+    @cached_property
+    def slice_digests(self) -> dict[str, str]:
+        """Exam -> sha256 of the slices and labels that it trains or validates with.
+
+        Raises:
+            InputError: PS-A85 an entry is missing or damaged.
+        """
+        parts = (self.fold.train, self.fold.validation)
+        names = sorted({(domain, case) for part in parts for domain, cases in part.items() for case in cases})
+        files = {name: read_manifest(self.cache / name[0], name[1]).files for name in names}
+        return {"/".join(n): digest_of({kind: f.sha256 for kind, f in kinds.items()}) for n, kinds in files.items()}
 
     @property
     def begun(self) -> bool:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,7 @@ log = logging.getLogger("pedseg.train")
 
 
 class EpochOrder:
-    """Tells the batches which epoch it is, for their order follows from it.
+    """Tells the batches which epoch it is, for their order follows from it, and where an interrupted one goes on.
 
     Args:
         batches: of the trainer.
@@ -39,6 +43,7 @@ class EpochOrder:
 
     def _set(self, engine: Engine) -> None:
         self.batches.epoch = engine.state.epoch
+        self.batches.start = engine.state.iteration % (engine.state.epoch_length or 1)
 
 
 class ProgressBar:
@@ -108,8 +113,30 @@ def run_training(folder: Path, *, device: str = "auto", resume: bool = True) -> 
 
 
 def run_to_the_end(trainer: Any) -> None:
-    """Train the epochs that are left; none where the checkpoint stands at the last."""
-    if trainer.state.epoch < trainer.state.max_epochs:
-        trainer.run()
-    else:
+    """Train the epochs that are left; none where the checkpoint stands at the last.
+
+    A SIGTERM lets the step at hand be finished and kept, then ends the process (see `Checkpoints`).
+    """
+    if trainer.state.epoch >= trainer.state.max_epochs:
         log.info("all %d epochs stand: nothing left to train", trainer.state.max_epochs)
+        return
+    with _ended_gently(trainer):
+        trainer.run()
+
+
+@contextmanager
+def _ended_gently(trainer: Any) -> Iterator[None]:
+    """The first SIGTERM is a wish, the second is what it was before."""
+
+    def ask(_number: int, _frame: object) -> None:
+        trainer.state.ending = True
+        signal.signal(signal.SIGTERM, previous)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -25,6 +25,7 @@ def run_config(folder: Path, name: str, *, device: torch.device, **values: Any) 
     from monai.bundle.workflows import ConfigWorkflow
 
     logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)  # says that no log file is kept
+    logging.getLogger("ignite.engine.engine").setLevel(logging.CRITICAL)  # says every exception before it passes it on
     workflow = ConfigWorkflow(
         config_file=str(folder / "configs" / f"{name}.yaml"),
         meta_file=str(folder / "configs" / "metadata.json"),

@@ -30,13 +30,15 @@ class EqualBatches:
         self.seed = seed
         self.reuse = reuse
         self.epoch = 1
+        self.start = 0
+        """Batches of the epoch that are left out since an interrupted training has seen them."""
 
     def __len__(self) -> int:
         return ceil(max(self.dataset.counts) / self.share)
 
     def __iter__(self) -> Iterator[Batch]:
         orders = [self._order(d) for d in range(len(self.dataset.refs))]
-        for step in range(len(self)):
+        for step in range(self.start, len(self)):
             part = slice(step * self.share, (step + 1) * self.share)
             yield self.dataset.batch([ref for order in orders for ref in order[part]])
 

@@ -7,6 +7,8 @@ written last.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,10 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pedseg.domains.domain import Name
 from pedseg.errors import InputError, Notice, OutputError
 from pedseg.partials import sync
-from pedseg.workspace import atomic_set, file_digest, json_bytes, put_bytes
+from pedseg.workspace import atomic_set, file_digest, put_bytes
 
 ARRAYS = ("image", "labels")
 ADVICE = "run pedseg_preprocess again"
+SEAL = "digest"
+"""Key of a manifest's own checksum: sha256 of the file with this value empty."""
 
 
 class ArrayFile(BaseModel):
@@ -37,6 +41,7 @@ class Manifest(BaseModel):
     """What an entry holds and what it was made from.
 
     Args:
+        schema_: of the files, and of the code that makes slices: entries of a former one are made again.
         plan_digest: of the decisions the entry depends on.
         source_digest: of the exam's files.
         grid: the `SliceGrid` as plain values.
@@ -49,7 +54,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
+    schema_: Annotated[Literal[2], Field(alias="schema")] = 2
     domain: Name
     case: Name
     plan_digest: str
@@ -106,7 +111,7 @@ def write_entry(folder: Path, manifest: Manifest, images: NDArray[Any], labels: 
     with atomic_set(*targets, _manifest_path(folder, manifest.case)) as (*places, vouching):
         files = {k: _put_array(place, array) for place, (k, array) in zip(places, arrays.items(), strict=True)}
         complete = manifest.model_copy(update={"files": files})
-        put_bytes(vouching, json_bytes(complete.model_dump(mode="json", by_alias=True)))
+        put_bytes(vouching, _sealed(complete.model_dump(mode="json", by_alias=True)).encode())
     return complete
 
 
@@ -114,16 +119,21 @@ def read_manifest(folder: Path, case: str) -> Manifest:
     """What the entry of a case says it is.
 
     Raises:
-        InputError: PS-A85 missing or not a manifest.
+        InputError: PS-A85 missing, damaged, of a former version or of another case.
     """
     path = _manifest_path(folder, case)
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        manifest = Manifest.model_validate(_unsealed(path.read_bytes().decode()))
     except FileNotFoundError as error:
         raise InputError("PS-A85", f"{case} is not in the slice cache {folder.name}: run pedseg_preprocess") from error
     except ValidationError as error:
         place = ".".join(str(p) for p in error.errors()[0]["loc"]) or "file"
         raise InputError("PS-A85", f"{path.name} is not a cache manifest ({place}): {ADVICE}") from error
+    except ValueError as error:
+        raise InputError("PS-A85", f"{path.name} is not a cache manifest as it was written: {ADVICE}") from error
+    if manifest.case != case:
+        raise InputError("PS-A85", f"{path.name} is of {manifest.case}: {ADVICE}")
+    return manifest
 
 
 def read_entry(folder: Path, case: str, *, verify: bool = False) -> CacheEntry:
@@ -142,6 +152,26 @@ def read_entry(folder: Path, case: str, *, verify: bool = False) -> CacheEntry:
     if not _fit(images, labels) or images.dtype != np.dtype(np.float16) or labels.dtype != np.dtype(np.uint8):
         raise InputError("PS-A85", f"{case}: arrays are not slices ({images.shape}, {labels.shape}): {ADVICE}")
     return CacheEntry(manifest, images, labels)
+
+
+def _sealed(values: dict[str, Any]) -> str:
+    text = json.dumps({**values, SEAL: ""}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.replace(_seal(""), _seal(hashlib.sha256(text.encode()).hexdigest()))
+
+
+def _unsealed(text: str) -> dict[str, Any]:
+    """What a manifest says; ValueError where it is not what was written."""
+    values = dict(json.loads(text))
+    digest = values.pop(SEAL, None)
+    if digest is None:  # a former version, or nothing of ours: the model says so
+        return {**values, "schema": 1}
+    if hashlib.sha256(text.replace(_seal(digest), _seal("")).encode()).hexdigest() != digest:
+        raise ValueError("its checksum is another")
+    return values
+
+
+def _seal(digest: str) -> str:
+    return f'"{SEAL}": "{digest}"'
 
 
 def _fit(images: NDArray[Any], labels: NDArray[Any]) -> bool:

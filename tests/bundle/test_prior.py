@@ -38,6 +38,7 @@ from pedseg.data import Batch, SliceDataset
 from pedseg.errors import ModelError
 from pedseg.losses import coverage
 from pedseg.plan import Fold, load_plan
+from pedseg.storage.cache import read_entry, write_entry
 
 CPU = torch.device("cpu")
 PRIOR: dict[str, Any] = {
@@ -159,11 +160,10 @@ def test_files_are_tensors_vouched_for_and_no_states_are_left(prior_fold: Path) 
 
 def change_entry(cache: Path, kind: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
     """Change an array of a cache entry and make its manifest vouch for it."""
-    path = cache.with_name(f"{cache.name}.{kind}.npy")
-    np.save(path, change(np.load(path)))
-    manifest = json.loads(cache.with_name(f"{cache.name}.json").read_text("utf-8"))
-    manifest["files"][kind] = {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    cache.with_name(f"{cache.name}.json").write_text(json.dumps(manifest), "utf-8")
+    entry = read_entry(cache.parent, cache.name)
+    arrays = {"image": np.array(entry.images), "labels": np.array(entry.labels)}
+    arrays[kind] = change(arrays[kind])
+    write_entry(cache.parent, entry.manifest, arrays["image"], arrays["labels"])
 
 
 def test_no_exam_outside_the_training_part_and_no_image_leaks_into_it(

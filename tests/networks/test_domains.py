@@ -11,7 +11,6 @@ from torch import nn
 from pedseg.domains import load_domains
 from pedseg.errors import ModelError
 from pedseg.networks import MultiDomain, build_network, make_multidomain, select_domain, start_heads
-from pedseg.networks.unet import att_unet
 from pedseg.plan import NetworkSpec
 
 CHANNELS = (4, 6, 8, 10, 12)
@@ -82,15 +81,6 @@ def test_individual_networks_share_nothing() -> None:
     assert all(p.grad is None or not p.grad.any() for p in network.networks[1].parameters())
     assert any(p.grad.any() for p in network.networks[0].parameters())
     assert network(_images(4), (2, 2, 0)).stages == ()
-
-
-def test_one_domain_is_the_ordinary_network() -> None:
-    torch.manual_seed(0)
-    plain = att_unet(NetworkSpec(channels=CHANNELS), JOINTS[0].n_classes)
-    network = make_multidomain(plain, JOINTS[:1])
-    images = _images(3)
-    assert torch.equal(network(images, [3]).logits[0], plain(images))
-    assert torch.equal(network.eval()(images, [3]).logits[0], plain.eval()(images))
 
 
 def test_any_network_becomes_multidomain_and_is_left_as_it_is() -> None:
