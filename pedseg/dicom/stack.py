@@ -62,12 +62,13 @@ def build_stack(series: Series, *, min_slices: int = 4) -> Stack:
     frames, positions = _ordered(series.frames, np.cross(rows, columns))
     normal = np.cross(rows, columns)
     _check_gaps(frames, positions @ normal)
-    first, step = _line(positions)
-    _check_even(frames, positions, (first, step), notices)
+    # Least squares would leave smaller residuals, but let one odd slice move all others.
+    step = (positions[-1] - positions[0]) / (len(frames) - 1)
+    _check_even(frames, positions, step, notices)
     between_rows, between_columns = np.median([f.spacing_mm for f in frames], axis=0)
     affine = np.eye(4)
     affine[:3, :3] = np.column_stack([rows * between_columns, columns * between_rows, step])
-    affine[:3, 3] = first
+    affine[:3, 3] = positions[0]
     _check_turned(frames, affine, notices)
     _check_shear(step, normal, series.first, len(frames), notices)
     _check_continued(series, affine)
@@ -140,22 +141,11 @@ def _check_gaps(frames: Sequence[Frame], along: NDArray[np.float64]) -> None:
     raise GeometryError("PS-A36", f"{text} of {len(frames)}: {images} missing; export the whole series")
 
 
-def _line(positions: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """First position and step of the line nearest to the (n, 3) positions in the sense of least squares."""
-    k = np.arange(len(positions)) - (len(positions) - 1) / 2
-    step = k @ positions / (k @ k)
-    return positions.mean(axis=0) + k[0] * step, step
-
-
 def _check_even(
-    frames: Sequence[Frame],
-    positions: NDArray[np.float64],
-    line: tuple[NDArray[np.float64], NDArray[np.float64]],
-    notices: list[Notice],
+    frames: Sequence[Frame], positions: NDArray[np.float64], step: NDArray[np.float64], notices: list[Notice]
 ) -> None:
-    """Every position where the line's equal steps put it: what the affine says of the slice's first voxel."""
-    first, step = line
-    grid = first + np.arange(len(positions))[:, None] * step
+    """Every position where equal steps from the first to the last put it, which is what the affine says."""
+    grid = positions[0] + np.arange(len(positions))[:, None] * step
     off = np.linalg.norm(positions - grid, axis=1)
     k = int(off.argmax())
     if off[k] <= SILENT_MM:

@@ -107,13 +107,16 @@ def test_no_voxel_is_silently_wrong(seed, off_mm, turn, stretch_mm):
         assert stack.notices == ()
 
 
-def test_the_line_is_that_of_least_squares():
-    """As numpy's polynomial fit, coordinate by coordinate."""
-    images = frames(3, off_mm=0.02)
-    fit = np.polyfit(np.arange(N), np.array([f.position for f in images]), 1) * [-1, -1, 1]
-    affine = stack_of(images).affine
-    np.testing.assert_allclose(affine[:3, 2], fit[0], atol=1e-12)
-    np.testing.assert_allclose(affine[:3, 3], fit[1], atol=1e-10)
+def test_an_odd_slice_does_not_move_the_others():
+    """The line goes through the first and the last; the warning tells how far off the odd one lies."""
+    images = frames(3)
+    images[4] = replace(images[4], position=tuple(np.add(images[4].position, [0.03, 0.0, 0.0])))
+    stack, even = stack_of(images), stack_of(frames(3))
+    np.testing.assert_allclose(stack.affine, even.affine, atol=1e-12)
+    assert worst_mm(stack) == pytest.approx(0.03, abs=1e-6)
+    (notice,) = stack.notices
+    assert notice.code == "PS-W38"
+    assert "lies 0.030 mm off" in notice.text
 
 
 def test_a_stack_that_turns_more_than_its_field_allows_is_refused():

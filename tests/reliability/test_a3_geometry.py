@@ -122,10 +122,10 @@ GAPS = (
     ),
 )
 SPACING = (
-    DicomRow("38", "one slice 0.3 mm off", moved({7: along(0.3)}), "PS-A38", r"slice 8 of 16 lies 0\.28\d mm off"),
+    DicomRow("38", "one slice 0.3 mm off", moved({7: along(0.3)}), "PS-A38", r"slice 8 of 16 lies 0\.300 mm off"),
     DicomRow("38-back", "one slice 0.3 mm back", moved({7: along(-0.3)}), "PS-A38", "slice 8 of 16"),
     DicomRow("38-sideways", "one slice 0.3 mm sideways", moved({7: (0.0, 0.3, 0.0)}), "PS-A38", "slice 8 of 16"),
-    DicomRow("38-last", "the last slice 0.3 mm off", moved({15: along(0.3)}), "PS-A38", "slice 16 of 16"),
+    DicomRow("38-last", "the last slice 0.3 mm off", moved({15: along(0.3)}), "PS-A38", "slice 15 of 16"),
     DicomRow("38-growing", "each step 0.02 mm longer", geo.stretched(0.02), "PS-A38", "off the even spacing"),
     DicomRow("38-5%", "0.06 mm off at steps of 0.8 mm", moved({7: along(0.06)}), "PS-A38", "slice 8"),
     DicomRow("38-warned", "0.03 mm off", moved({7: along(0.03)}), says="slice 8", notices=W38, slack_mm=0.03),
@@ -133,7 +133,7 @@ SPACING = (
         "38-thick",
         "0.08 mm off at steps of 3 mm",
         moved({7: along(0.08)}, grid=THICK),
-        says=r"slice 8 of 16 lies 0\.07\d mm off",
+        says=r"slice 8 of 16 lies 0\.080 mm off",
         notices=W38,
         grid=THICK,
         slack_mm=0.08,
