@@ -46,8 +46,9 @@ def _choose_stack(candidates: Sequence[Series], series: int | str | None) -> tup
     _refuse_mixed(named)
     fitting = [s for s in named if _fits(s[0])] or [s for s in named if s[0].frames] or named
     if len(fitting) > 1:
-        text = f"{len(fitting)} series fit; choose one by its number: {_lines(fitting)}"
-        raise InputError("PS-A20", text)
+        n = len(fitting)
+        text = f"{n} series fit" if _fits(fitting[0][0]) else f"none of {n} series has a volume's {FIT_SLICES} slices"
+        raise InputError("PS-A20", f"{text}; choose one by its number: {_lines(fitting)}")
     if len(named) == 1:
         return fitting[0], ()
     return fitting[0], (Notice("PS-W20", f"{len(named) - 1} other series, too small for a volume, were left aside"),)

@@ -10,9 +10,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pedseg.dicom.header import NATIVE, UNDEFINED, Header
-from pedseg.dicom.values import decimals, number, plain, whole
-from pedseg.errors import GeometryError, InputError, PedsegError
+from pedseg.dicom.header import (
+    DOUBLE_PIXELS,
+    FLOAT_PIXELS,
+    MODALITY_LUT,
+    NATIVE,
+    REAL_WORLD_VALUES,
+    UNDEFINED,
+    Header,
+)
+from pedseg.dicom.private import private_facts
+from pedseg.dicom.values import number, place_of, plain, whole
+from pedseg.errors import InputError, PedsegError
 
 _ENHANCED_MR = frozenset(["1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"])
 _ENHANCED_CT = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"])
@@ -20,7 +29,6 @@ ENHANCED_CLASSES = _ENHANCED_MR | _ENHANCED_CT
 """SOP classes that hold many frames: Enhanced and Legacy Converted Enhanced."""
 MR_CLASSES = _ENHANCED_MR | {"1.2.840.10008.5.1.4.1.1.4"}
 CT_CLASSES = _ENHANCED_CT | {"1.2.840.10008.5.1.4.1.1.2"}
-MAX_PIXEL_MM = 10.0
 
 
 class SeriesKey(NamedTuple):
@@ -98,6 +106,7 @@ class Frame:
         echo_number, echo_time_ms: None where missing.
         phase: see `PhaseKey`.
         instance: Instance Number; used only to hint at missing end slices.
+        stack_id, in_stack: Stack ID and In-Stack Position Number of an enhanced frame; used as `instance`.
         pixels: where they are; None where there are none.
         fault: why the image cannot be used; raised when its series is read.
         facts: plain values for reports.
@@ -119,6 +128,7 @@ class Frame:
     phase: PhaseKey = _NO_PHASE
     instance: int | None = None
     stack_id: str = ""
+    in_stack: int | None = None
     pixels: PixelData | None = None
     fault: PedsegError | None = None
     facts: dict[str, str | int | float] = field(default_factory=dict)
@@ -174,6 +184,9 @@ def describe(header: Header, path: Path, name: str) -> Frame:
 
 def check_complete(header: Header, name: str, *, n_frames: int = 1) -> None:
     """Refuse a header that was cut, fewer pixel bytes than the matrix needs, and a mosaic."""
+    if header.noted & {FLOAT_PIXELS, DOUBLE_PIXELS}:
+        text = f"{name} holds floating point pixels where an MR image has whole numbers"
+        raise InputError("PS-A121", f"{text}: export it again")
     if header.truncated or header.pixels_at < 0:
         raise InputError("PS-A08", f"{name} ends before its pixel data: copy it again from the source")
     rows, columns = matrix(header)
@@ -209,7 +222,7 @@ def pixel_data(header: Header, name: str) -> PixelData:
         photometric=header.text("PhotometricInterpretation"),
         slope=rescale_value(header.text("RescaleSlope"), 1.0, name),
         intercept=rescale_value(header.text("RescaleIntercept"), 0.0, name),
-        modality_lut=header.modality_lut,
+        modality_lut=MODALITY_LUT in header.noted,
         lossy=header.text("LossyImageCompression") == "01",
     )
 
@@ -220,22 +233,6 @@ def rescale_value(text: str, missing: float, name: str) -> float:
     if value is None:
         raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {plain(text)!r} is no number: export it again")
     return value
-
-
-def place_of(*, position: str, orientation: str, spacing: str, name: str) -> tuple[tuple[float, ...], ...]:
-    """Position (3), orientation (6) and spacing (2) as numbers.
-
-    Raises:
-        GeometryError: PS-A46, PS-A48, PS-A49 missing; PS-A52 not usable.
-    """
-    place = (
-        decimals(position, 3, ("PS-A46", "Image Position (Patient)"), name),
-        decimals(orientation, 6, ("PS-A48", "Image Orientation (Patient)"), name),
-        decimals(spacing, 2, ("PS-A49", "Pixel Spacing"), name),
-    )
-    if not all(0 < s <= MAX_PIXEL_MM for s in place[2]):
-        raise GeometryError("PS-A52", f"{name}: Pixel Spacing {spacing[:40]!r} must lie in (0, {MAX_PIXEL_MM:g}] mm")
-    return place
 
 
 def image_type(header: Header) -> tuple[str, ...]:
@@ -265,6 +262,8 @@ def facts(header: Header) -> dict[str, str | int | float]:
         "field_strength_t": number(header.text("MagneticFieldStrength")),
         "repetition_time_ms": number(header.text("RepetitionTime")),
         "images_in_acquisition": whole(header.text("ImagesInAcquisition")),
+        "real_world_values": "not applied" if REAL_WORLD_VALUES in header.noted else "",
+        **private_facts(header.values, little_endian=header.little_endian),
     }
     return {key: value for key, value in found.items() if value is not None and value != ""}
 

@@ -25,6 +25,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from pedseg.dicom.private import PRIVATE_TAGS
+
 KEYWORDS = (
     "AcquisitionNumber",
     "BitsAllocated",
@@ -69,10 +71,12 @@ KEYWORDS = (
     "TriggerTime",
 )
 TAGS: dict[str, int] = {word: int(tag_for_keyword(word) or 0) for word in KEYWORDS}
-_WANTED = list(TAGS.values())
+_WANTED = [*TAGS.values(), *PRIVATE_TAGS]
 _META_GROUP, _PIXEL_GROUP, _PIXEL_ELEMENT = 0x0002, 0x7FE0, 0x0010
 _META_CLASS, _META_SYNTAX = 0x00020002, 0x00020010
-_IMAGE_GROUP, _MODALITY_LUT = 0x0028, 0x3000
+MODALITY_LUT, REAL_WORLD_VALUES, FLOAT_PIXELS, DOUBLE_PIXELS = 0x00283000, 0x00409096, 0x7FE00008, 0x7FE00009
+_NOTED = frozenset([MODALITY_LUT, REAL_WORLD_VALUES, FLOAT_PIXELS, DOUBLE_PIXELS])
+_NOTED_GROUPS = frozenset(tag >> 16 for tag in _NOTED)
 UNDEFINED = 0xFFFFFFFF
 NATIVE = frozenset(
     [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian],
@@ -116,7 +120,7 @@ class Header:
         size: bytes of the (inflated) file.
         preamble: whether the 128 bytes and "DICM" were there.
         truncated: the file ends inside an element, or stops making sense.
-        modality_lut: it holds a Modality LUT Sequence.
+        noted: of some elements only that they are there: `MODALITY_LUT`, `REAL_WORLD_VALUES`, float pixels.
     """
 
     syntax: str
@@ -127,7 +131,7 @@ class Header:
     size: int
     preamble: bool
     truncated: bool
-    modality_lut: bool = False
+    noted: frozenset[int] = frozenset()
 
     def text(self, keyword: str) -> str:
         """The value as text, without padding; empty where missing."""
@@ -234,21 +238,22 @@ def _file_meta(file: BinaryIO) -> tuple[str, bytes]:
 class _Stop:
     """Ends the parse at the pixel data, or at an element longer than the file."""
 
-    __slots__ = ("at", "file", "length", "modality_lut", "room", "truncated")
+    __slots__ = ("at", "file", "length", "noted", "room", "truncated")
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self.file, self.room = file, size
         self.at, self.length = -1, 0
-        self.truncated = self.modality_lut = False
+        self.truncated = False
+        self.noted: set[int] = set()
 
     def __call__(self, tag: int, _vr: str | None, length: int) -> bool:
         group = tag >> 16  # a plain integer: comparing pydicom's tags costs a Python call each
+        if group in _NOTED_GROUPS and int(tag) in _NOTED:
+            self.noted.add(int(tag))
         if group >= _PIXEL_GROUP:
             if tag & 0xFFFF == _PIXEL_ELEMENT and group == _PIXEL_GROUP:
                 self.at, self.length = self.file.tell(), length
             return True
-        if group == _IMAGE_GROUP and tag & 0xFFFF == _MODALITY_LUT:
-            self.modality_lut = True
         # Refused before the read, so that a lying length cannot ask for memory.
         if length > self.room and length != UNDEFINED:
             self.truncated = True
@@ -265,4 +270,4 @@ def _read_elements(file: BinaryIO, syntax: str, *, size: int, preamble: bool) ->
     except PARSE_FAULTS:
         stop.truncated = True
     truncated = stop.truncated or (stop.at < 0 and file.tell() > size)
-    return Header(syntax, little, values, stop.at, stop.length, size, preamble, truncated, stop.modality_lut)
+    return Header(syntax, little, values, stop.at, stop.length, size, preamble, truncated, frozenset(stop.noted))

@@ -17,11 +17,10 @@ from pedseg.dicom.frame import (
     check_complete,
     describe,
     pixel_data,
-    place_of,
     rescale_value,
 )
 from pedseg.dicom.header import PARSE_FAULTS, Header
-from pedseg.dicom.values import number, plain
+from pedseg.dicom.values import number, place_of, plain, whole
 from pedseg.errors import InputError, PedsegError
 
 MAX_FRAMES = 65_536
@@ -56,6 +55,8 @@ def _frames(file: Frame, header: Header) -> tuple[Frame, ...]:
     pixels = pixel_data(header, file.name)
     shared = _first(dataset, "SharedFunctionalGroupsSequence")
     kept = _kept_dimensions(dataset)
+    if parts := whole(str(dataset.get("InConcatenationTotalNumber", ""))):
+        file = replace(file, facts={**file.facts, "images_in_concatenation": parts})
     return tuple(_frame(file, i, _Groups(shared, group, kept), pixels) for i, group in enumerate(groups))
 
 
@@ -91,8 +92,9 @@ def _frame(file: Frame, index: int, groups: _Groups, pixels: PixelData) -> Frame
         file,
         number=index,
         image_type=image_type,
-        echo_time_ms=groups.number("MREchoSequence", "EffectiveEchoTime"),
+        echo_time_ms=_echo_time(groups),
         stack_id=groups.text("FrameContentSequence", "StackID"),
+        in_stack=whole(groups.text("FrameContentSequence", "InStackPositionNumber")),
         phase=_phase(groups, image_type),
         pixels=replace(
             pixels,
@@ -111,6 +113,13 @@ def _frame(file: Frame, index: int, groups: _Groups, pixels: PixelData) -> Frame
     except PedsegError as fault:
         return replace(frame, fault=fault)
     return replace(frame, position=position, orientation=orientation, spacing_mm=spacing)
+
+
+def _echo_time(groups: _Groups) -> float | None:
+    """Effective Echo Time; files converted from single images may keep theirs among what was not assigned."""
+    time = groups.number("MREchoSequence", "EffectiveEchoTime")
+    kept = "UnassignedPerFrameConvertedAttributesSequence"
+    return groups.number(kept, "EchoTime") if time is None else time
 
 
 def _phase(groups: _Groups, image_type: tuple[str, ...]) -> PhaseKey:

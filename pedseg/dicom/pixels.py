@@ -36,7 +36,8 @@ def read_grey(frames: Sequence[Frame]) -> NDArray[Any]:
         1 and 0 throughout, else float32 (computed in float64, each slice with its own slope).
 
     Raises:
-        InputError: PS-A08 truncated, PS-A17 a decoder is missing, PS-A121 not decodable.
+        InputError: PS-A08 truncated, PS-A17 a decoder is missing, PS-A121 not decodable,
+            PS-A66 not finite after rescaling.
     """
     pixels = [_pixels(frame) for frame in frames]
     exact = all(p.slope == 1.0 and p.intercept == 0.0 and not p.modality_lut for p in pixels)
@@ -45,6 +46,9 @@ def read_grey(frames: Sequence[Frame]) -> NDArray[Any]:
     slices = np.empty((len(frames), rows, columns), dtype)  # (K, J, I): each slice is one piece of memory
     for k, plane in _planes(frames):
         slices[k] = plane if exact else _grey(frames[k], plane)
+        if not exact and (bad := plane.size - np.count_nonzero(np.isfinite(slices[k]))):
+            text = f"{bad} of {plane.size} grey values are not finite by its Rescale Slope and Intercept"
+            raise InputError("PS-A66", f"{frames[k].name}: {text}: export it again")
     return slices.transpose(2, 1, 0)
 
 
@@ -161,4 +165,5 @@ def _grey(frame: Frame, stored: NDArray[Any]) -> NDArray[Any]:
     pixels = _pixels(frame)
     if pixels.modality_lut:
         return np.asarray(apply_modality_lut(stored, dcmread(frame.path, stop_before_pixels=True)))
-    return stored.astype(np.float64) * pixels.slope + pixels.intercept
+    with np.errstate(over="ignore"):  # refused by the caller
+        return (stored * np.float64(pixels.slope) + pixels.intercept).astype(np.float32)

@@ -9,6 +9,7 @@ from pydicom.uid import JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNea
 
 from pedseg.dicom.choose import choose
 from pedseg.dicom.discover import Discovery, discover
+from pedseg.dicom.ends import HINTS, end_hint
 from pedseg.dicom.frame import Frame
 from pedseg.dicom.pixels import read_grey
 from pedseg.dicom.repeats import without_repeats
@@ -20,6 +21,8 @@ from pedseg.errors import InputError, Notice
 from pedseg.volumes.volume import Volume
 
 _LOSSY = (JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
+_OF_ALL = frozenset(["laterality", "philips_scale_slope"])
+"""Facts that are told only where all images agree on them."""
 
 
 @dataclass(frozen=True)
@@ -111,26 +114,16 @@ def _notices(series: Series, frames: tuple[Frame, ...]) -> tuple[Notice, ...]:
         found.append(Notice("PS-W24", text))
     if any(frame.image_type[:1] == ("DERIVED",) for frame in frames):
         found.append(Notice("PS-W33", "the series is derived (reformatted or computed), not acquired"))
-    if hint := _end_hint(series):
+    if hint := end_hint(series, frames):
         found.append(Notice("PS-W37", hint))
     return tuple(found)
 
 
-def _end_hint(series: Series) -> str:
-    """A missing end slice leaves no gap; only counts can tell of it."""
-    acquired = series.first.facts.get("images_in_acquisition")
-    if acquired is not None and acquired != series.n_in_series:
-        return f"{series.n_in_series} images in the series, its headers speak of {acquired}"
-    if series.instances is None or series.n_in_series != series.n_files_in_series:
-        return ""
-    low, high = series.instances
-    if low == 1 and high == series.n_in_series:
-        return ""
-    return f"Instance Numbers {low} to {high} for {series.n_in_series} images: an end slice may be missing"
-
-
 def _facts(series: Series) -> dict[str, str | int | float]:
-    facts: dict[str, str | int | float] = {k: v for k, v in series.first.facts.items() if k != "images_in_acquisition"}
+    facts: dict[str, str | int | float] = {k: v for k, v in series.first.facts.items() if k not in HINTS}
+    for key in _OF_ALL & facts.keys():
+        if any(frame.facts.get(key) != facts[key] for frame in series.frames):
+            del facts[key]
     more = {
         "series_number": series.number,
         "echo": series.echo if series.echo is not None else series.first.echo_number,

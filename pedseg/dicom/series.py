@@ -35,6 +35,7 @@ class Series:
         frames: its images, one for each SOP Instance UID, in no meaningful order.
         copies: further images with a UID that is already among the frames.
         left_out: other images of the same series that form no stack of their own.
+        siblings: images of other stacks of the same series.
         damaged: images of the same series that cannot be used; each holds its fault.
         n_in_series, n_files_in_series: images and files of the whole series.
         instances: least and largest Instance Number of the whole series.
@@ -49,6 +50,7 @@ class Series:
     frames: tuple[Frame, ...] = field(repr=False)
     copies: tuple[Frame, ...] = field(default=(), repr=False)
     left_out: tuple[Frame, ...] = field(default=(), repr=False)
+    siblings: tuple[Frame, ...] = field(default=(), repr=False)
     damaged: tuple[Frame, ...] = field(default=(), repr=False)
     n_in_series: int = 0
     n_files_in_series: int = 0
@@ -162,6 +164,8 @@ def _stacks(key: SeriesKey, frames: list[Frame]) -> list[Series]:
     """The stacks of one series; small ones and localizers stand beside the large ones as left out."""
     damaged = tuple(f for f in frames if f.fault is not None)
     groups = _same_geometry([f for f in frames if f.fault is None])
+    if len(groups) > 1 and max(map(len, groups)) == 1:  # some systems give every frame a stack of its own
+        groups = _same_geometry([replace(f, stack_id="") for f in frames if f.fault is None])
     is_large = [len({f.place for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
     large = [g for g, taken in zip(groups, is_large, strict=True) if taken]
     left_out = tuple(f for g, taken in zip(groups, is_large, strict=True) if not taken for f in g) if large else ()
@@ -177,6 +181,7 @@ def _stacks(key: SeriesKey, frames: list[Frame]) -> list[Series]:
             key=key,
             frames=tuple(group),
             left_out=left_out,
+            siblings=tuple(f for other in large if other is not group for f in other),
             damaged=damaged,
             n_in_series=len({(f.uid, f.number) for f in frames}),
             n_files_in_series=len({f.uid for f in frames}),

@@ -23,12 +23,11 @@ UNEVEN_MM, UNEVEN_RATIO = 0.1, 0.05
 """Above this, or this part of the spacing, uneven slices are refused; between, they are warned of."""
 SHEAR_MM, SHEAR_PIXELS = 0.1, 0.25
 """Sideways drift from first to last slice from which the shear is worth a warning."""
-ORTHOGONAL = 1e-3
-"""Largest cosine between rows and columns."""
+ORTHOGONAL_SILENT, ORTHOGONAL = 1e-4, 1e-3
+"""Cosine between rows and columns: rounding below, an error above; the affine keeps what lies between."""
 UNIT_SILENT, UNIT_REFUSED = 1e-4, 0.02
 """Deviation of a direction's length from 1: rounding below, an error above."""
 SAME_PLACE_MM = 1e-3
-_LISTED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,15 +61,17 @@ def build_stack(series: Series, *, min_slices: int = 4) -> Stack:
     rows, columns = _directions(series.frames, notices)
     frames, positions = _ordered(series.frames, np.cross(rows, columns))
     normal = np.cross(rows, columns)
-    step = (positions[-1] - positions[0]) / (len(frames) - 1)
     _check_gaps(frames, positions @ normal)
+    # Least squares would leave smaller residuals, but let one odd slice move all others.
+    step = (positions[-1] - positions[0]) / (len(frames) - 1)
     _check_even(frames, positions, step, notices)
-    _check_shear(step, normal, series.first, len(frames), notices)
-    _check_left_out(series, positions, step)
     between_rows, between_columns = np.median([f.spacing_mm for f in frames], axis=0)
     affine = np.eye(4)
     affine[:3, :3] = np.column_stack([rows * between_columns, columns * between_rows, step])
     affine[:3, 3] = positions[0]
+    _check_turned(frames, affine, notices)
+    _check_shear(step, normal, series.first, len(frames), notices)
+    _check_continued(series, affine)
     return Stack(tuple(frames), LPS_TO_RAS @ affine, tuple(notices))
 
 
@@ -98,9 +99,11 @@ def _directions(frames: Sequence[Frame], notices: list[Notice]) -> tuple[NDArray
     if off > UNIT_SILENT:
         notices.append(Notice("PS-W44", f"Image Orientation (Patient) was {100 * off:.2f} % off unit length"))
     rows, columns = vectors / lengths[:, None]
-    if (cosine := abs(float(rows @ columns))) > ORTHOGONAL:
-        text = f"rows and columns are {np.degrees(np.arccos(cosine)):.2f} degrees apart, 90 were wanted"
-        raise GeometryError("PS-A43", f"{frames[0].name}: {text}; export the series again")
+    if (cosine := abs(float(rows @ columns))) > ORTHOGONAL_SILENT:
+        text = f"rows and columns are {np.degrees(np.arccos(min(cosine, 1.0))):.2f} degrees apart, 90 were wanted"
+        if cosine > ORTHOGONAL:
+            raise GeometryError("PS-A43", f"{frames[0].name}: {text}; export the series again")
+        notices.append(Notice("PS-W43", f"{text}: the affine keeps the skew"))
     return rows, columns
 
 
@@ -134,14 +137,14 @@ def _check_gaps(frames: Sequence[Frame], along: NDArray[np.float64]) -> None:
     n_missing = int(missing.sum())
     k = int(np.argmax(missing > 0))
     text = f"gap of {distances[k]:.2f} mm ({distances[k] / usual:.1f} x {usual:.2f}) between slice {k + 1} and {k + 2}"
-    images = "1 image is" if n_missing == 1 else f"{n_missing} images are"
+    images = "1 image" if n_missing == 1 else f"{n_missing} images"
     raise GeometryError("PS-A36", f"{text} of {len(frames)}: {images} missing; export the whole series")
 
 
 def _check_even(
     frames: Sequence[Frame], positions: NDArray[np.float64], step: NDArray[np.float64], notices: list[Notice]
 ) -> None:
-    """Every position on the line from the first to the last, at equal steps."""
+    """Every position where equal steps from the first to the last put it, which is what the affine says."""
     grid = positions[0] + np.arange(len(positions))[:, None] * step
     off = np.linalg.norm(positions - grid, axis=1)
     k = int(off.argmax())
@@ -164,14 +167,50 @@ def _check_shear(
         notices.append(Notice("PS-W41", text))
 
 
-def _check_left_out(series: Series, positions: NDArray[np.float64], step: NDArray[np.float64]) -> None:
+def _check_turned(frames: Sequence[Frame], affine: Matrix, notices: list[Notice]) -> None:
+    """Every slice's far corners where the affine puts them: tolerances on cosines grow with the image."""
+    rows, columns = frames[0].matrix
+    shared = affine[:3, :2].T * [[columns - 1], [rows - 1]]
+    off = np.array([_edges(frame) for frame in frames]) - shared  # (n, 2, 3) mm
+    far = np.linalg.norm([off[:, 0], off[:, 1], off.sum(axis=1)], axis=2).max(axis=0)
+    k = int(far.argmax())
+    if far[k] <= SILENT_MM:
+        return
+    text = f"slice {k + 1} of {len(frames)} is turned or scaled against the others: a corner lies {far[k]:.3f} mm off"
+    if far[k] > UNEVEN_MM:
+        raise GeometryError("PS-A45", f"{text} ({frames[k].name}): export the whole series again")
+    notices.append(Notice("PS-W45", text))
+
+
+def _edges(frame: Frame) -> NDArray[np.float64]:
+    """(2, 3) mm, LPS: from the first voxel to the last of the first row, and to that of the first column."""
+    vectors = np.reshape(frame.orientation or (0.0,) * 6, (2, 3))
+    between_rows, between_columns = frame.spacing_mm or (0.0, 0.0)
+    n_rows, n_columns = frame.matrix
+    lengths = [[between_columns * (n_columns - 1)], [between_rows * (n_rows - 1)]]
+    norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), UNIT_SILENT)
+    edges: NDArray[np.float64] = vectors / norms * lengths
+    return edges
+
+
+def _check_continued(series: Series, affine: Matrix) -> None:
     """An image left aside for its orientation, spacing or matrix, one step past an end, is a damaged slice."""
-    for frame in series.left_out:
+    rows, columns = series.first.matrix
+    first, step = affine[:3, 3], affine[:3, 2]
+    middle = first + affine[:3, 0] * (columns - 1) / 2 + affine[:3, 1] * (rows - 1) / 2
+    for frame in (*series.left_out, *series.siblings):
         if frame.position is None or frame.localizer:
             continue
-        offset = np.asarray(frame.position) - positions[0]
-        k = float(offset @ step / (step @ step))
-        on_line = np.linalg.norm(offset - k * step) < SHEAR_MM
-        if on_line and min(abs(k + 1), abs(k - len(positions))) < UNEVEN_RATIO:
+        corner = np.asarray(frame.position)
+        # A slice may have been turned about its first voxel or about its middle.
+        offsets = (corner - first, corner + _edges(frame).sum(axis=0) / 2 - middle)
+        if any(_past_an_end(offset, step, series.n_slices) for offset in offsets):
             text = f"{frame.name} continues the stack, but its orientation, spacing or matrix differs"
             raise GeometryError("PS-A45", f"{text}: export the whole series again, or remove that image")
+
+
+def _past_an_end(offset: NDArray[np.float64], step: NDArray[np.float64], n_slices: int) -> bool:
+    """Whether a point (mm from slice 0) lies one step before the first or behind the last slice."""
+    k = float(offset @ step / (step @ step))
+    on_line = bool(np.linalg.norm(offset - k * step) < SHEAR_MM)
+    return on_line and min(abs(k + 1), abs(k - n_slices)) < UNEVEN_RATIO

@@ -11,6 +11,9 @@ from pydicom.uid import UID
 from pedseg.errors import GeometryError
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+MIN_PIXEL_MM, MAX_PIXEL_MM = 1e-3, 10.0
+FARTHEST_MM = 1e5
+"""A position farther from the scanner's centre is no position; single precision still tells 0.01 mm there."""
 
 
 def number(text: str) -> float | None:
@@ -35,6 +38,26 @@ def decimals(text: str, count: int, missing: tuple[str, str], name: str) -> tupl
     if len(values) != count or None in values:
         raise GeometryError("PS-A52", f"{name}: {tag} needs {count} finite numbers, got {text[:60]!r}")
     return tuple(v for v in values if v is not None)
+
+
+def place_of(*, position: str, orientation: str, spacing: str, name: str) -> tuple[tuple[float, ...], ...]:
+    """Position (3), orientation (6) and spacing (2) as numbers.
+
+    Raises:
+        GeometryError: PS-A46, PS-A48, PS-A49 missing; PS-A52 not usable.
+    """
+    place = (
+        decimals(position, 3, ("PS-A46", "Image Position (Patient)"), name),
+        decimals(orientation, 6, ("PS-A48", "Image Orientation (Patient)"), name),
+        decimals(spacing, 2, ("PS-A49", "Pixel Spacing"), name),
+    )
+    if not all(MIN_PIXEL_MM <= s <= MAX_PIXEL_MM for s in place[2]):
+        text = f"Pixel Spacing {spacing[:40]!r} must lie in {MIN_PIXEL_MM:g} to {MAX_PIXEL_MM:g} mm"
+        raise GeometryError("PS-A52", f"{name}: {text}: export it again")
+    if max(map(abs, place[0])) > FARTHEST_MM:
+        text = f"Image Position (Patient) {position[:60]!r} lies more than {FARTHEST_MM / 1000:g} m away"
+        raise GeometryError("PS-A52", f"{name}: {text}: export it again")
+    return place
 
 
 def plain(text: str) -> str:

@@ -30,7 +30,7 @@ def prediction_record(prediction: Prediction, model: Model, *, read_seconds: flo
         "plausibility": {bone: verdict.as_plain for bone, verdict in prediction.plausibility.items()},
         "warnings": [_plain(n) for n in prediction.notices],
         "grid": {"shape": list(labels.shape), "spacing_mm": list(labels.spacing_mm), "affine": labels.affine.tolist()},
-        "source": dict(labels.facts),
+        "source": {"laterality": None, **labels.facts},
         "model": {"plan": model.plan.digest, "name": model.plan.name, "folds": model.digests},
         "versions": versions(),
         "seconds": {**reading, **prediction.seconds},

@@ -222,7 +222,7 @@ def test_readable_folders(write, notices, tmp_path):
         pytest.param(empty, "PS-A02", "0 files", id="02"),
         pytest.param(lambda _: None, "PS-A03", "check the path", id="03"),
         pytest.param(only_text, "PS-A04", "2 files, 2 not DICOM", id="04"),
-        pytest.param(zero_bytes_instead, "PS-A36", "between slice 6 and 7 of 15: 1 image is missing", id="06-gap"),
+        pytest.param(zero_bytes_instead, "PS-A36", "between slice 6 and 7 of 15: 1 image missing", id="06-gap"),
         pytest.param(dangling_link, "PS-A07", "im0017 cannot be read", id="07"),
         pytest.param(cut_pixels, "PS-A08", "im0015: 2840 of 3840 pixel bytes", id="08"),
         pytest.param(cut_header, "PS-A08", "im0015 ends before its pixel data", id="09"),

@@ -289,14 +289,3 @@ def test_facts_hold_no_identity(tmp_path):
     assert "ZZPHI" not in repr(found)
     assert "ZZPHI" not in repr(found.series[0].frames)
     assert uid("series") not in repr(found)
-
-
-@pytest.mark.parametrize(
-    ("tags", "laterality"),
-    [({}, None), ({"Laterality": "L"}, "L"), ({"ImageLaterality": "R", "Laterality": "L"}, "R")],
-    ids=["60-none", "60-series", "60-image"],
-)
-def test_the_side_is_told_only_where_a_tag_tells_it(tags, laterality, tmp_path):
-    write_series(tmp_path, **tags)
-    assert read_volume(tmp_path).facts.get("laterality") == laterality
-    assert discover(tmp_path).series[0].laterality == (laterality or "")

@@ -49,7 +49,7 @@ def test_the_record_tells_model_versions_grid_warnings_and_times_and_is_plain(ti
     assert record["grid"]["shape"] == [10, 10, 10]
     assert record["grid"]["affine"] == labels().affine.tolist()
     np.testing.assert_allclose(record["grid"]["spacing_mm"], [0.5, 0.3, 2.0])
-    assert record["source"] == {"vendor": "Philips", "field_strength_t": 3.0}
+    assert record["source"] == {"laterality": None, "vendor": "Philips", "field_strength_t": 3.0}
     assert "not a medical device" in record["intended_use"]
 
 
