@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from pedseg.domains import Domain
 from pedseg.errors import InputError, PedsegError, did_you_mean
 from pedseg.plan.fingerprint import ExamFacts, Intensity, StructureFacts
-from pedseg.storage.cases import Case, checked_labels, placed_labels, read_exam, read_labels, source_digest
+from pedseg.storage.cases import (
+    CASE_FILE,
+    NNUNET_IMAGES,
+    Case,
+    checked_labels,
+    placed_labels,
+    read_exam,
+    read_labels,
+    source_digest,
+)
 from pedseg.text_files import shown
 from pedseg.volumes import Volume
 from pedseg.volumes.geometry import PLANES
@@ -182,10 +191,16 @@ def _undeclared(case: Case, domain: Domain, labels: NDArray[np.uint8]) -> InputE
     if both := sorted(present.intersection(case.absent)):
         return InputError("PS-A74", f"{', '.join(both)} is declared absent and has voxels: correct one of the two")
     if missing := [name for name in domain.labels if name not in present and name not in case.absent]:
-        names = ", ".join(f'"{name}"' for name in missing)
-        advice = f'label it, or, where it is not in the image, say "absent": [{names}] in its case.json'
+        advice = f"label it, or, where it is not in the image, put {_declaration(case, missing)}"
         return InputError("PS-A74", f"no voxel of {', '.join(missing)}: {advice}")
     return None
+
+
+def _declaration(case: Case, missing: list[str]) -> str:
+    names = ",".join(f'"{name}"' for name in missing)
+    if case.image.parent.name == NNUNET_IMAGES:
+        return f'"absent":{{"{case.name}":[{names}]}} into dataset.json'
+    return f'"absent":[{names}] into {CASE_FILE}'
 
 
 def _attempt(faults: list[PedsegError], function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:

@@ -25,6 +25,7 @@ from pedseg.workspace import NAME, Workspace, digest_of
 IMAGE_NAMES = ("image.nii.gz", "image.nii", "image.nrrd", "image.mha")
 LABEL_NAMES = ("labels.nii.gz", "labels.nii", "labels.nrrd", "labels.mha", "labels.dcm")
 CASE_FILE = "case.json"
+NNUNET_IMAGES = "imagesTr"
 MISSPELT = 0.8
 """Likeness of two keys, of 1, from which on one is taken for the other misspelt."""
 
@@ -258,9 +259,9 @@ def _nnunet_cases(folder: Path, wanted: str = "*") -> list[Case]:
     """imagesTr/CASE_0000.* beside labelsTr/CASE.* of an nnU-Net raw dataset, of all cases or of one."""
     cases, path = [], folder / "dataset.json"
     said = parse(DatasetFile, read_json(path, "correct it"), path.name, advice="correct it", line_of=line_in(path))
-    if second := next((folder / "imagesTr").glob(f"{wanted}_0001.*"), None):
-        raise InputError("PS-A122", f"imagesTr/{second.name} is a second channel: pedseg reads one, keep only *_0000.*")
-    for image in sorted((folder / "imagesTr").glob(f"{wanted}_0000.*")):
+    if second := next((folder / NNUNET_IMAGES).glob(f"{wanted}_0001.*"), None):
+        raise InputError("PS-A122", f"{NNUNET_IMAGES}/{second.name} is a second channel: pedseg reads one, keep only *_0000.*")
+    for image in sorted((folder / NNUNET_IMAGES).glob(f"{wanted}_0000.*")):
         name, _, ending = image.name.rpartition("_0000")
         labels = folder / "labelsTr" / f"{name}{ending}"
         cases.append(Case(name, image, labels if labels.is_file() else None, name, absent=said.absent.get(name, ())))
