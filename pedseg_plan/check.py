@@ -82,7 +82,7 @@ def _from_facts(domain: str, case: str, facts: ExamFacts, allow_gaps: bool) -> l
 def _missing(facts: ExamFacts) -> tuple[str, str, str] | None:
     if not facts.missing:
         return None
-    return "PS-W74", f"no voxel of {', '.join(facts.missing)}", "label it, or the network learns it as background"
+    return "PS-W74", f"{', '.join(facts.missing)} declared absent", "the network learns that none is there"
 
 
 def _components(facts: ExamFacts) -> list[tuple[str, str, str]]:

@@ -12,14 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pedseg.domains import Domain
-from pedseg.errors import InputError, PedsegError
+from pedseg.errors import InputError, PedsegError, did_you_mean
 from pedseg.plan.fingerprint import ExamFacts, Intensity, StructureFacts
-from pedseg.storage.cases import Case, checked_labels, placed_labels, read_exam, read_labels, source_digest
+from pedseg.storage.cases import (
+    CASE_FILE,
+    NNUNET_IMAGES,
+    Case,
+    checked_labels,
+    placed_labels,
+    read_exam,
+    read_labels,
+    source_digest,
+)
+from pedseg.text_files import shown
 from pedseg.volumes import Volume
 from pedseg.volumes.geometry import PLANES
 from pedseg.volumes.intensity import ROBUST
 from pedseg.volumes.nifti import check_image
 from pedseg.volumes.slice_grid import choose_slice_axis
+from pedseg_plan.placement import check_placement
 
 MAX_COMPONENTS = 20
 PART = 1 << 20
@@ -65,7 +76,11 @@ def measure(case: Case, domain: Domain) -> Measured:
         array = _attempt(faults, placed_labels, case, stored, own=labels.geometry, wanted=image.geometry)
     if faults or image is None or labels is None or array is None or grey is None:
         return Measured(domain.name, case.name, None, tuple(faults))
-    noticed = tuple((n.code, n.text) for n in image.notices + labels.notices)
+    if fault := _undeclared(case, domain, array):
+        return Measured(domain.name, case.name, None, (fault,))
+    placement = check_placement(image.array, array, image.spacing_mm)
+    notices = (*image.notices, *labels.notices, *((placement,) if placement else ()))
+    noticed = tuple((n.code, n.text) for n in notices)
     facts = _facts(case, domain, image, array, grey).model_copy(update={"warnings": noticed})
     return Measured(domain.name, case.name, facts, ())
 
@@ -165,6 +180,27 @@ def _facts(case: Case, domain: Domain, image: Volume, labels: NDArray[np.uint8],
             "missing": tuple(name for name in domain.labels if name not in structures),
         }
     )
+
+
+def _undeclared(case: Case, domain: Domain, labels: NDArray[np.uint8]) -> InputError | None:
+    """A structure without a voxel may be there and not be labelled: learning it as background would be wrong."""
+    present = {name for name, label in domain.labels.items() if (labels == label).any()}
+    if unknown := sorted(set(case.absent) - set(domain.labels)):
+        text = f"no structure is called {shown(unknown[0])}; {did_you_mean(unknown[0], domain.labels)}"
+        return InputError("PS-A74", f"absent of {case.name} names what the domain has not: {text}")
+    if both := sorted(present.intersection(case.absent)):
+        return InputError("PS-A74", f"{', '.join(both)} is declared absent and has voxels: correct one of the two")
+    if missing := [name for name in domain.labels if name not in present and name not in case.absent]:
+        advice = f"label it, or, where it is not in the image, put {_declaration(case, missing)}"
+        return InputError("PS-A74", f"no voxel of {', '.join(missing)}: {advice}")
+    return None
+
+
+def _declaration(case: Case, missing: list[str]) -> str:
+    names = ",".join(f'"{name}"' for name in missing)
+    if case.image.parent.name == NNUNET_IMAGES:
+        return f'"absent":{{"{case.name}":[{names}]}} into dataset.json'
+    return f'"absent":[{names}] into {CASE_FILE}'
 
 
 def _attempt(faults: list[PedsegError], function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:

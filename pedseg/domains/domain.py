@@ -25,7 +25,7 @@ class Structure(BaseModel):
     title: str = ""
     color: Annotated[str, Field(pattern=r"^#[0-9a-f]{6}$")]
     snomed: Annotated[str, Field(pattern=r"^\d*$")] = ""
-    source_value: tuple[int, ...] = ()
+    source_value: tuple[Annotated[int, Field(gt=-(1 << 31), lt=1 << 31)], ...] = ()
     """Values in the user's label files that mean this structure; empty: its own label."""
 
     @field_validator("source_value", mode="before")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from pedseg.domains.domain import Domain
 from pedseg.errors import UsageError, did_you_mean
-from pedseg.yaml_files import read_yaml, yaml_value
+from pedseg.yaml_files import read_yaml_model, yaml_model
+
+ADVICE = "correct it, a domain file is a few lines of YAML"
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -38,20 +37,11 @@ def load_domains(names_or_paths: Sequence[str | Path]) -> tuple[Domain, ...]:
 
 def _load(item: str | Path) -> Domain:
     if isinstance(item, str) and item in builtin_names():
-        name = f"{item}.yaml"
-        return _checked(yaml_value(files("pedseg.domains").joinpath(name).read_text("utf-8"), name), name)
+        text = files("pedseg.domains").joinpath(f"{item}.yaml").read_text("utf-8")
+        return yaml_model(Domain, text, f"{item}.yaml", advice=ADVICE)
     path = Path(item)
     path = path / "domain.yaml" if path.is_dir() else path
     if not path.is_file():
         known = did_you_mean(str(item), builtin_names())
         raise UsageError("PS-A100", f"unknown domain {str(item)!r}; {known}; or give a domain.yaml")
-    return _checked(read_yaml(path, "a domain file is a few lines of YAML"), path.name)
-
-
-def _checked(value: Any, where: str) -> Domain:
-    try:
-        return Domain.model_validate(value)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(p) for p in first["loc"]) or "file"
-        raise UsageError("PS-A96", f"{where}: {place}: {first['msg']}") from error
+    return read_yaml_model(Domain, path, advice=ADVICE)

@@ -9,10 +9,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from pedseg.errors import UsageError
-from pedseg.plan.files import parse
 from pedseg.plan.values import Frozen
-from pedseg.yaml_files import read_yaml, yaml_value
+from pedseg.yaml_files import read_yaml_model, yaml_model
 
 ADVICE = "correct it, or leave the file out to rank with D's thresholds"
 
@@ -77,7 +75,5 @@ def load_ranking(path: Path | None = None) -> RankingSystem:
     """
     if path is None:
         text = files("pedseg.evaluation").joinpath("ranking.yaml").read_text("utf-8")
-        return parse(RankingSystem, yaml_value(text, "ranking.yaml"), "ranking.yaml", advice=ADVICE)
-    if not path.is_file():
-        raise UsageError("PS-A125", f"{path} is missing: name a file of thresholds")
-    return parse(RankingSystem, read_yaml(path, ADVICE), path.name, advice=ADVICE)
+        return yaml_model(RankingSystem, text, "ranking.yaml", advice=ADVICE)
+    return read_yaml_model(RankingSystem, path, advice=ADVICE)

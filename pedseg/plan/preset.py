@@ -5,17 +5,17 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, model_validator
 
 from pedseg.errors import UsageError, did_you_mean
 from pedseg.names import DecoderName, NetworkName, Precision, preset_names
-from pedseg.plan.files import parse
 from pedseg.plan.network import FROM_SCRATCH, NetworkSpec
 from pedseg.plan.objective import ObjectiveSpec
 from pedseg.plan.prior import PriorSpec
 from pedseg.plan.spec import AugmentationSpec, NormalisationSpec, PredictionSpec
 from pedseg.plan.values import Frozen, Positive, Weight
+from pedseg.schema import parse
+from pedseg.yaml_files import yaml_model
 
 
 class NetworkFigures(Frozen):
@@ -147,4 +147,4 @@ def load_preset(name: str) -> Preset:
     if name not in preset_names():
         raise UsageError("PS-A129", f"unknown preset {name!r}; {did_you_mean(name, preset_names())}")
     text = files("pedseg.plan").joinpath("presets", f"{name}.yaml").read_text("utf-8")
-    return parse(Preset, yaml.safe_load(text), f"{name}.yaml")
+    return yaml_model(Preset, text, f"{name}.yaml", advice="install pedseg again")

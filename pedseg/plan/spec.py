@@ -15,6 +15,7 @@ from pedseg.domains.domain import Name
 from pedseg.names import Precision
 from pedseg.plan.coding import Coding, output_coding
 from pedseg.plan.encoder import NONE, EncoderWeights
+from pedseg.plan.folds import Fold, shared_patient
 from pedseg.plan.network import NetworkSpec, unfit_scheme
 from pedseg.plan.objective import ObjectiveSpec, misfit
 from pedseg.plan.prior import PriorSpec, prior_for
@@ -121,14 +122,6 @@ class DomainPlan(Frozen):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
 
-class Fold(Frozen):
-    """Exams of one fold: domain name -> case names."""
-
-    test: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    validation: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    train: dict[str, tuple[str, ...]]
-
-
 class Plan(Frozen):
     """All decisions, with the plans of the domains inside."""
 
@@ -165,6 +158,8 @@ class Plan(Frozen):
         if fault := misfit(self.objective.name, spec.scheme, len(names), strategy=spec.strategy):
             raise ValueError(str(fault))
         self._check_prior()
+        if leak := shared_patient(self.folds, {d.domain.name: d.cases for d in self.domains}):
+            raise ValueError(leak)
         if self.prediction.mirror and self.augmentation.flips == "none":
             raise ValueError("prediction.mirror averages what training mirrored: set augmentation.flips to left_right")
         return self

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict
 
 from pedseg.domains import Domain
 from pedseg.errors import InputError, UsageError
+from pedseg.json_files import line_in, read_json
 from pedseg.plan import DomainPlan
-from pedseg.plan.files import parse, read_json
+from pedseg.schema import parse
 from pedseg.storage.labels import onto_grid, onto_larger_grid, refuse_empty, remap_labels
+from pedseg.text_files import shown
 from pedseg.volumes import Geometry, Volume
 from pedseg.volumes.nifti import read_image
 from pedseg.workspace import NAME, Workspace, digest_of
@@ -23,6 +25,9 @@ from pedseg.workspace import NAME, Workspace, digest_of
 IMAGE_NAMES = ("image.nii.gz", "image.nii", "image.nrrd", "image.mha")
 LABEL_NAMES = ("labels.nii.gz", "labels.nii", "labels.nrrd", "labels.mha", "labels.dcm")
 CASE_FILE = "case.json"
+NNUNET_IMAGES = "imagesTr"
+MISSPELT = 0.8
+"""Likeness of two keys, of 1, from which on one is taken for the other misspelt."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Case:
         series: which series of the DICOM folder, where it holds several.
         echo: which echo, where the series holds several.
         phase: which phase, where the series holds several.
+        absent: structures that somebody says are not in the image; any other without a voxel is refused.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Case:
     series: int | str | None = None
     echo: int | None = None
     phase: int | None = None
+    absent: tuple[str, ...] = ()
 
 
 class CaseFile(BaseModel):
@@ -60,6 +67,15 @@ class CaseFile(BaseModel):
     series: int | str | None = None
     echo: int | None = None
     phase: int | None = None
+    absent: tuple[str, ...] = ()
+
+
+class DatasetFile(BaseModel):
+    """What pedseg reads of an nnU-Net `dataset.json`; `absent` is pedseg's own: exam -> structures."""
+
+    model_config = ConfigDict(frozen=True)
+
+    absent: dict[str, tuple[str, ...]] = {}
 
 
 def exam_folder(workspace: Workspace, plan: DomainPlan) -> Path:
@@ -101,9 +117,7 @@ def find_cases(folder: Path) -> tuple[Case, ...]:
     if not cases:
         wanted = "<case>/dicom/ or <case>/image.nii.gz, and <case>/labels.nii.gz"
         raise InputError("PS-A122", f"no exam in {folder}: put each there as {wanted}")
-    for case in cases:
-        if not NAME.match(case.name):
-            raise UsageError("PS-A99", f"case name {case.name!r} is not allowed: use letters, digits, '.', '_', '-'")
+    _check_names(cases)
     return tuple(sorted(cases, key=lambda c: c.name))
 
 
@@ -169,13 +183,28 @@ def source_digest(case: Case) -> str:
     files = sorted(case.image.rglob("*")) if case.image.is_dir() else [case.image]
     files += [case.labels] if case.labels else []
     files.append(case.image.parent / CASE_FILE)
-    return digest_of([(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()])
+    seen = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+    return digest_of([seen, list(case.absent)] if case.absent else seen)
 
 
 def _present(folder: Path) -> Path:
     if not folder.is_dir():
         raise UsageError("PS-A125", f"{folder} is missing: put exams there, or run pedseg_phantom for synthetic ones")
     return folder
+
+
+def _check_names(cases: list[Case]) -> None:
+    known: dict[str, Case] = {}
+    for case in cases:
+        if not NAME.match(case.name):
+            raise UsageError("PS-A99", f"case name {case.name!r} is not allowed: use letters, digits, '.', '_', '-'")
+        first = known.setdefault(case.name.casefold(), case)
+        if first.name != case.name:
+            text = f"case names {first.name} and {case.name} differ in capitals only, which many disks do not tell apart"
+            raise UsageError("PS-A99", f"{text}: rename one")
+        if first is not case:
+            text = f"{case.name} has two images, {first.image.name} and {case.image.name}"
+            raise InputError("PS-A81", f"{text}: keep the one that is meant")
 
 
 def _raw_cases(folder: Path) -> list[Case]:
@@ -197,6 +226,7 @@ def _raw_case(folder: Path) -> Case | None:
         series=said.series,
         echo=said.echo,
         phase=said.phase,
+        absent=said.absent,
     )
 
 
@@ -209,20 +239,32 @@ def _said(path: Path) -> CaseFile:
         return CaseFile()
     where = f"{path.parent.name}/{path.name}"
     try:
-        return parse(CaseFile, read_json(path, "correct or remove it"), where)
+        values = read_json(path, "correct or remove it")
+        _check_keys(values)
+        return parse(CaseFile, values, where, advice="correct or remove it", line_of=line_in(path))
     except UsageError as error:
         raise UsageError(error.code, f"{where}: {error.message.removeprefix(f'{where}: ')}") from error
 
 
+def _check_keys(values: Any) -> None:
+    """Keys of the user's own are welcome, but one that nearly is ours would be passed over without a word."""
+    known = list(CaseFile.model_fields)
+    for key in values if isinstance(values, dict) else ():
+        near = get_close_matches(key.casefold(), known, n=1, cutoff=MISSPELT)
+        if near and key != near[0]:
+            raise UsageError("PS-A96", f"no key {shown(key)!r} is read, did you mean {near[0]!r}? rename it")
+
+
 def _nnunet_cases(folder: Path, wanted: str = "*") -> list[Case]:
     """imagesTr/CASE_0000.* beside labelsTr/CASE.* of an nnU-Net raw dataset, of all cases or of one."""
-    cases = []
-    if second := next((folder / "imagesTr").glob(f"{wanted}_0001.*"), None):
-        raise InputError("PS-A122", f"imagesTr/{second.name} is a second channel: pedseg reads one, keep only *_0000.*")
-    for image in sorted((folder / "imagesTr").glob(f"{wanted}_0000.*")):
+    cases, path = [], folder / "dataset.json"
+    said = parse(DatasetFile, read_json(path, "correct it"), path.name, advice="correct it", line_of=line_in(path))
+    if second := next((folder / NNUNET_IMAGES).glob(f"{wanted}_0001.*"), None):
+        raise InputError("PS-A122", f"{NNUNET_IMAGES}/{second.name} is a second channel: pedseg reads one, keep only *_0000.*")
+    for image in sorted((folder / NNUNET_IMAGES).glob(f"{wanted}_0000.*")):
         name, _, ending = image.name.rpartition("_0000")
         labels = folder / "labelsTr" / f"{name}{ending}"
-        cases.append(Case(name, image, labels if labels.is_file() else None, name))
+        cases.append(Case(name, image, labels if labels.is_file() else None, name, absent=said.absent.get(name, ())))
     return cases
 
 
@@ -234,9 +276,9 @@ def nnunet_domain(folder: Path, domain: Domain) -> Domain:
     """
     path = folder / "dataset.json"
     try:
-        labels = {str(k).lower(): v for k, v in json.loads(path.read_text("utf-8"))["labels"].items()}
+        labels = {str(k).lower(): v for k, v in read_json(path, "correct it")["labels"].items()}
         structures = [s.model_copy(update={"source_value": (int(labels[s.name.lower()]),)}) for s in domain.structures]
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise UsageError("PS-A96", f"{path.name}: wanted 'labels' as name: number: correct it") from error
     except KeyError as error:
         raise UsageError("PS-A96", f"{path.name}: no label is named {error}: rename it there") from error

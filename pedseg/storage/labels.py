@@ -17,6 +17,8 @@ GRID_TOLERANCE_MM = 0.1
 GRID_TOLERANCE_VOXELS = 0.25
 ROUNDING = 1e-3
 PART = 1 << 20
+ON = 255
+"""What many tools write where a mask of one structure is set."""
 FARTHEST = 1 << 31
 """Voxels from the image at which a grid is elsewhere, whatever its affine says."""
 
@@ -51,6 +53,8 @@ def mask_labels(
     lookup = {source: label for label, sources in meant.items() for source in sources}
     foreign = [f"{v} ({n} voxels)" for v, n in zip(found, counts, strict=True) if v != 0 and v not in lookup]
     if foreign and values is None:
+        if set(found) <= {0, ON}:
+            raise InputError("PS-A71", f"{where}: the mask holds {ON} alone, {_which_structure(domain)}")
         wanted = ", ".join(str(v) for v in sorted(lookup))
         raise InputError(
             "PS-A71",
@@ -58,6 +62,14 @@ def mask_labels(
             "correct the mask, or name them in source_value of a domain.yaml (of predictions: with --labels)",
         )
     return _looked_up(array, lookup)
+
+
+def _which_structure(domain: Domain) -> str:
+    if domain.n_classes == 2:
+        name = next(iter(domain.labels))
+        return f"{name} is {domain.source_values[1][0]}: give {name} source_value: [{ON}] in a domain.yaml"
+    known = ", ".join(f"{name} {domain.source_values[label][0]}" for name, label in domain.labels.items())
+    return f"which tells no structure from another: export a label map ({known})"
 
 
 def binary_mask(array: NDArray[Any], where: str) -> NDArray[np.bool_]:

@@ -62,7 +62,7 @@ def test_every_fault_is_named() -> None:
         "unknown": ["c"],
         "of another shape": ["a"],
     }
-    assert mismatch({"a": [0.0], "b": torch.zeros(1)}, WANTED) == {"of another shape": ["a"]}
+    assert mismatch({"a": [0.0], "b": torch.zeros(1)}, WANTED) == {"of another shape": ["a"], "of another type": ["a"]}
 
 
 def test_the_first_three_are_told_of_many() -> None:

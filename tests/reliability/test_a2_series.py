@@ -59,7 +59,7 @@ ROWS = (
     DicomRow("21-digits", "spacing written with other digits",
              each(lambda k: {"PixelSpacing": ["0.3", "0.25"] if k % 2 else ["0.3000000", "2.5e-1"]})),
     DicomRow("21-blanks", "numbers with blanks, signs and zeros", build.blanks),
-    DicomRow("21-turning", "a projection that turns", build.turning, "PS-A20", "16 series fit"),
+    DicomRow("21-turning", "a projection that turns", build.turning, "PS-A20", "none of 16 series"),
     DicomRow("22", "a localizer of the same matrix", together(series(), build.localizer()),
              notices=("PS-W21",)),
     DicomRow("22-named", "nine images that the scanner calls a localizer",
