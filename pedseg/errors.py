@@ -179,6 +179,8 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A135": ("InputError", "an exam of the plan is not there any more"),
     "PS-A136": ("ModelError", "two folds test one exam"),
     "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),
+    "PS-A153": ("InputError", "a zip of an exam is not safe to unpack, or damaged"),
+    "PS-A154": ("ModelError", "a zip of a model is not safe to unpack, or damaged"),
 }
 
 WARNINGS: dict[str, str] = {
@@ -218,4 +220,5 @@ WARNINGS: dict[str, str] = {
     "PS-W136": "folds of a run are not finished",
     "PS-W132": "a structure does not look like those of training",
     "PS-W137": "what networks make of their slices could not be drawn",
+    "PS-W153": "a DICOM file begins like a program: it was read, and never run or copied",
 }
