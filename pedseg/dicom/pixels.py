@@ -16,6 +16,7 @@ from pydicom.pixels.processing import apply_modality_lut
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
+from pedseg.dicom.bounded import BoundedFile
 from pedseg.dicom.frame import Frame, PixelData
 from pedseg.dicom.header import NATIVE, PARSE_FAULTS, read_inflated
 from pedseg.dicom.values import uid_name
@@ -113,10 +114,11 @@ def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for plane in iter_pixels(first.path, raw=True, indices=indices):
-                if plane.shape != first.matrix:
-                    raise ValueError(f"decoded to {plane.shape}")
-                yield plane
+            with BoundedFile(first.path) as bounded:
+                for plane in iter_pixels(bounded, raw=True, indices=indices):
+                    if plane.shape != first.matrix:
+                        raise ValueError(f"decoded to {plane.shape}")
+                    yield plane
     except (OSError, RuntimeError, *PARSE_FAULTS) as error:
         raise InputError("PS-A121", f"the pixels of {first.name} cannot be decoded: export the series again") from error
 
@@ -160,5 +162,6 @@ def _unused_bits_cleared(plane: NDArray[Any], pixels: PixelData) -> NDArray[Any]
 def _grey(frame: Frame, stored: NDArray[Any]) -> NDArray[Any]:
     pixels = _pixels(frame)
     if pixels.modality_lut:
-        return np.asarray(apply_modality_lut(stored, dcmread(frame.path, stop_before_pixels=True)))
+        with BoundedFile(frame.path) as bounded:
+            return np.asarray(apply_modality_lut(stored, dcmread(bounded, stop_before_pixels=True)))
     return stored.astype(np.float64) * pixels.slope + pixels.intercept

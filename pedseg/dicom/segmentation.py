@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pedseg.dicom.bounded import BoundedFile
 from pedseg.dicom.frame import check_complete, matrix
 from pedseg.dicom.header import PARSE_FAULTS, NotDicomError, read_header
 from pedseg.dicom.multiframe import MAX_FRAMES
@@ -66,7 +67,8 @@ def read_segmentation(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values nobody asked for
-            seg = import_module("highdicom.seg").segread(path)
+            with BoundedFile(path) as bounded:
+                seg = import_module("highdicom.seg").segread(bounded)
             wanted, notices = _segments(seg, domain, where, numbers)
             affine = _affine(seg, where, max_voxels)
             array = _labels(seg, wanted, where)

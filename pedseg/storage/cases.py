@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -234,7 +233,8 @@ def nnunet_domain(folder: Path, domain: Domain) -> Domain:
     """
     path = folder / "dataset.json"
     try:
-        labels = {str(k).lower(): v for k, v in json.loads(path.read_text("utf-8"))["labels"].items()}
+        values = read_json(path, "it is a few lines of JSON")
+        labels = {str(k).lower(): v for k, v in values["labels"].items()}
         structures = [s.model_copy(update={"source_value": (int(labels[s.name.lower()]),)}) for s in domain.structures]
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError("PS-A96", f"{path.name}: wanted 'labels' as name: number: correct it") from error
