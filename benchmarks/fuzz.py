@@ -119,7 +119,15 @@ def judge(target: Target, data: bytes) -> tuple[str, str]:
             return error.code, _refusal_fault(error)
         except (Exception, RecursionError, MemoryError, SystemExit, _SlowError) as error:  # noqa: BLE001
             return "fault", _place(error)
-    return "read", f"warning: {warned[0].category.__name__}: {warned[0].message}" if warned else ""
+    return "read", _warning_fault(warned)
+
+
+def _warning_fault(warned: Sequence[warnings.WarningMessage]) -> str:
+    """A library's warning would reach the terminal, perhaps with text of the file."""
+    if not warned:
+        return ""
+    first = warned[0]
+    return f"{Path(first.filename).name}:{first.lineno} {first.category.__name__}: {str(first.message)[:200]!r}"
 
 
 def _refusal_fault(error: PedsegError) -> str:

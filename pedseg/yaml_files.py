@@ -35,7 +35,8 @@ def yaml_value(text: str, where: str) -> Any:
     """
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise UsageError("PS-A96", f"{where}{line} is not YAML: {getattr(error, 'problem', error)}") from error
+        told = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise UsageError("PS-A96", f"{where}{line} is not YAML: {told[:200]}") from error

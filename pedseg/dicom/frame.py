@@ -21,6 +21,8 @@ ENHANCED_CLASSES = _ENHANCED_MR | _ENHANCED_CT
 MR_CLASSES = _ENHANCED_MR | {"1.2.840.10008.5.1.4.1.1.4"}
 CT_CLASSES = _ENHANCED_CT | {"1.2.840.10008.5.1.4.1.1.2"}
 MAX_PIXEL_MM = 10.0
+_MAX_RESCALE = 1e30
+"""Grey values stay within float32."""
 
 
 class SeriesKey(NamedTuple):
@@ -101,6 +103,8 @@ class Frame:
         pixels: where they are; None where there are none.
         fault: why the image cannot be used; raised when its series is read.
         facts: plain values for reports.
+        preamble: its file begins as the standard says.
+        program: its file begins as a program does.
     """
 
     path: Path
@@ -123,6 +127,7 @@ class Frame:
     fault: PedsegError | None = None
     facts: dict[str, str | int | float] = field(default_factory=dict)
     preamble: bool = True
+    program: bool = False
 
     @property
     def place(self) -> tuple[float, ...]:
@@ -169,6 +174,7 @@ def describe(header: Header, path: Path, name: str) -> Frame:
         instance=whole(header.text("InstanceNumber")),
         facts=facts(header),
         preamble=header.preamble,
+        program=header.program,
     )
 
 
@@ -217,7 +223,7 @@ def pixel_data(header: Header, name: str) -> PixelData:
 def rescale_value(text: str, missing: float, name: str) -> float:
     """Rescale Slope or Intercept as a number; `missing` where the tag is."""
     value = number(text) if text else missing
-    if value is None:
+    if value is None or abs(value) > _MAX_RESCALE:
         raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {plain(text)!r} is no number: export it again")
     return value
 

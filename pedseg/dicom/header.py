@@ -10,7 +10,7 @@ import math
 import os
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -74,6 +74,8 @@ _META_GROUP, _PIXEL_GROUP, _PIXEL_ELEMENT = 0x0002, 0x7FE0, 0x0010
 _META_CLASS, _META_SYNTAX = 0x00020002, 0x00020010
 _IMAGE_GROUP, _MODALITY_LUT = 0x0028, 0x3000
 UNDEFINED = 0xFFFFFFFF
+_MACH_O = (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_PROGRAMS = (b"MZ", b"\x7fELF", b"#!", *_MACH_O)
 NATIVE = frozenset(
     [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian],
 )
@@ -117,6 +119,7 @@ class Header:
         preamble: whether the 128 bytes and "DICM" were there.
         truncated: the file ends inside an element, or stops making sense.
         modality_lut: it holds a Modality LUT Sequence.
+        program: its preamble begins as a program does.
     """
 
     syntax: str
@@ -128,6 +131,7 @@ class Header:
     preamble: bool
     truncated: bool
     modality_lut: bool = False
+    program: bool = False
 
     def text(self, keyword: str) -> str:
         """The value as text, without padding; empty where missing."""
@@ -169,8 +173,10 @@ def read_header(path: Path) -> Header:
                 header = _read_elements(file, syntax, size=size, preamble=preamble)
         except PARSE_FAULTS:
             syntax, sop_class, header = "", b"", Header("", True, {}, -1, 0, size, preamble, truncated=True)
+        program = preamble and _begins_as_program(file)
     if sop_class:
         header.values.setdefault(TAGS["SOPClassUID"], sop_class)
+    header = replace(header, program=program) if program else header
     # Without the preamble only a complete image is believed to be DICOM at all.
     if not preamble and not (header.pixels_at >= 0 and header.text("SOPClassUID") and header.unsigned("Rows")):
         raise NotDicomError("not DICOM")
@@ -208,6 +214,12 @@ def _starts_with_preamble(file: BinaryIO) -> bool:
         raise NotDicomError("not DICOM")
     file.seek(0)
     return False
+
+
+def _begins_as_program(file: BinaryIO) -> bool:
+    """Whether another system might run the file (CVE-2019-11687); TIFF's marks are legitimate."""
+    file.seek(0)
+    return file.read(4).startswith(_PROGRAMS)
 
 
 def _file_meta(file: BinaryIO) -> tuple[str, bytes]:
@@ -264,5 +276,9 @@ def _read_elements(file: BinaryIO, syntax: str, *, size: int, preamble: bool) ->
             values[int(element[0])] = element[3] or b""
     except PARSE_FAULTS:
         stop.truncated = True
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        stop.truncated = True  # pydicom's word for a sequence that does not close
     truncated = stop.truncated or (stop.at < 0 and file.tell() > size)
     return Header(syntax, little, values, stop.at, stop.length, size, preamble, truncated, stop.modality_lut)

@@ -62,4 +62,5 @@ def check_place(affine: Matrix, name: str) -> None:
         text = f"{name}: its affine is not usable: voxels of {shown} mm, each edge must lie in"
         raise GeometryError("PS-A52", f"{text} [{SMALLEST_MM:g}, {LARGEST_MM:g}]: save it again")
     if (far := np.abs(affine[:3, 3]).max()) > FARTHEST_MM:
-        raise GeometryError("PS-A52", f"{name}: its affine is not usable: the origin lies {far:g} mm away: save it again")
+        text = f"{name}: its affine is not usable: its origin lies {far:g} mm away"
+        raise GeometryError("PS-A52", f"{text}: save it again")

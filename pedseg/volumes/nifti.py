@@ -137,7 +137,7 @@ def _header(block: bytes, name: str) -> Any:
             return nib.Nifti1Header(block[:348], check=False)
         if block[4:8] == b"n+2\0":
             return nib.Nifti2Header(block[:540], check=False)
-    except (nib.spatialimages.HeaderDataError, ValueError) as error:
+    except (nib.spatialimages.HeaderDataError, nib.wrapstruct.WrapStructError, ValueError) as error:
         raise InputError("PS-A121", f"{name} has no valid NIfTI header: {error}") from error
     raise InputError("PS-A121", f"{name} is no single-file NIfTI image: give a .nii or .nii.gz")
 
@@ -230,7 +230,9 @@ def _affine(header: Any, shape: tuple[int, int, int], name: str) -> tuple[Matrix
         grids = [Geometry(shape, matrix) for matrix in found]
     except ValueError as error:
         raise GeometryError("PS-A52", f"{name}: its affine is not usable: {error}") from error
-    if len(grids) == 2 and (apart := grids[0].corner_distance_mm(grids[1])) > SFORM_QFORM_MM:
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = max((grids[0].corner_distance_mm(grid) for grid in grids[1:]), default=0.0)
+    if not apart <= SFORM_QFORM_MM:
         notices = (Notice("PS-W79", f"sform and qform lie {apart:.2f} mm apart: the sform was used"),)
     return grids[0].affine, notices
 
