@@ -100,9 +100,9 @@ def check_header(path: Path) -> tuple[int, ...]:
         raise _unreadable(path.name)
     there = path.stat().st_size
     wanted = math.prod(stored.sizes) * _SIZE_OF[stored.type]
-    refuse_bomb(wanted, there, path.name)
     if not stored.packed and not stored.text and wanted > there - stored.start:
         raise InputError("PS-A121", f"{path.name}: {there - stored.start} of {wanted} data bytes: copy it again")
+    refuse_bomb(wanted, there, path.name)
     return stored.sizes
 
 
