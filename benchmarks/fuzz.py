@@ -214,6 +214,7 @@ class _Worker:
 
     def end(self, reason: str) -> Outcome | None:
         """Stop, and blame the case it was at."""
+        self.process.join(1)
         self.process.kill()
         self.process.join()
         self.results.close()
@@ -221,7 +222,8 @@ class _Worker:
             return None
         case = self.cases.pop(0)
         name, _ = case.make()
-        return Outcome(case.number, name, "fault", time.monotonic() - self.heard, f"{name}: {reason}")
+        told = f"{name}: {reason} (exit code {self.process.exitcode})"
+        return Outcome(case.number, name, "fault", time.monotonic() - self.heard, told)
 
 
 def outcomes(cases: Sequence[Case], jobs: int, tally: Tally, until: float) -> Iterator[Outcome]:
@@ -245,7 +247,7 @@ def outcomes(cases: Sequence[Case], jobs: int, tally: Tally, until: float) -> It
             if isinstance(said, Outcome):
                 yield said
             elif said is None:
-                blamed = worker.end(f"no answer, or the process ended ({worker.process.exitcode})")
+                blamed = worker.end("no answer, or the process ended")
                 if blamed:
                     yield blamed
                 if worker.cases:

@@ -54,4 +54,4 @@ def _checked(value: Any, where: str) -> Domain:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"]) or "file"
-        raise UsageError("PS-A96", f"{where}: {place}: {first['msg']}") from error
+        raise UsageError("PS-A96", " ".join(f"{where}: {place}: {first['msg']}".split())[:500]) from error

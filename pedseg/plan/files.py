@@ -13,6 +13,7 @@ from pedseg.plan.spec import DomainPlan, Plan
 from pedseg.workspace import PlanFiles, write_json
 
 MAX_BYTES = 16 << 20
+_LONGEST = 500
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -67,7 +68,8 @@ def parse(model: type[Model], values: Any, where: str, *, advice: str = "correct
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"]) or "file"
-        raise UsageError("PS-A96", f"{where}: {place}: {first['msg']}: {advice}") from error
+        told = " ".join(f"{where}: {place}: {first['msg']}".split())[:_LONGEST]
+        raise UsageError("PS-A96", f"{told}: {advice}") from error
 
 
 def _no_constant(name: str) -> Any:

@@ -38,7 +38,7 @@ from segs import write_seg  # noqa: E402
 from pedseg.domains import load_domains  # noqa: E402
 from pedseg.plan import DomainPlan, Fold, Plan, save_plan  # noqa: E402
 from pedseg.plan.files import embed_plan  # noqa: E402
-from pedseg.workspace import PlanFiles  # noqa: E402
+from pedseg.workspace import PlanFiles, file_digest  # noqa: E402
 
 CORPUS = Path(__file__).with_name("corpus")
 GRID = Grid(rows=36, columns=32, n=6)
@@ -166,8 +166,8 @@ def make_texts(folder: Path) -> None:
     knee = {"name": "wrist", "body_part": ["WRIST"], "structures": [{"name": "radius", "color": "#aabb00"}]}
     write_json(folder / "domain.json", knee)
     write_json(folder / "case.json", {"patient": "A", "side": "left", "series": 2, "echo": 1, "phase": None, "x": 1})
-    write_json(folder / "dataset.json", {"labels": {"background": 0, "calcaneus": 1, "talus": 2, "tibia": 3}})
-    write_json(folder / "run.json", {"plan": plan.digest, "files": {"configs/plan.json": "0" * 64}})
+    write_json(folder / "dataset.json", {"labels": {"background": 0, "calcaneus": 1, "talus": 2, "tibia_distal": 3}})
+    write_json(folder / "run.json", {"plan": plan.digest, "files": {"configs/plan.json": file_digest(folder / "plan.json")}})
     (folder / "domain.yaml").write_text("name: wrist\nbody_part: [WRIST]\nstructures:\n- {name: a, color: '#aabb00'}\n")
     (folder / "scores.csv").write_text("exam,domain,structure,metric,value,unit\n0,knee,femur,dice,0.91,fraction\n")
 
