@@ -41,9 +41,9 @@ class PedsegError(Exception):
     def __init__(self, code: str, message: str) -> None:
         if ERRORS[code][0] != type(self).__name__:
             raise TypeError(f"{code} belongs to {ERRORS[code][0]}, not {type(self).__name__}")
-        super().__init__(f"{code}: {message}")
         self.code = code
-        self.message = message
+        self.message = harmless(message)
+        super().__init__(f"{code}: {self.message}")
 
     def __reduce__(self) -> tuple[type[PedsegError], tuple[str, str]]:
         """Survive the trip from a worker process."""
@@ -101,9 +101,18 @@ class Notice:
     def __post_init__(self) -> None:
         if self.code not in WARNINGS:
             raise KeyError(self.code)
+        object.__setattr__(self, "text", harmless(self.text))
 
     def __str__(self) -> str:
         return f"{self.code}: {self.text}"
+
+
+def harmless(text: str) -> str:
+    """Text out of a file, fit for a terminal: no control characters, nothing that turns its direction.
+
+    Line breaks stay, for some refusals show a table.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -183,6 +192,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A164": ("OutputError", "a written file does not hold what was written"),
     "PS-A138": ("InputError", "some images of a volume are MONOCHROME1, or cannot be inverted"),
     "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),
+    "PS-A153": ("InputError", "a zip of an exam is not safe to unpack, or damaged"),
+    "PS-A154": ("ModelError", "a zip of a model is not safe to unpack, or damaged"),
+    "PS-A155": ("InputError", "packed data would grow far beyond their file"),
+    "PS-A156": ("InputError", "a header names another file for its data"),
 }
 
 WARNINGS: dict[str, str] = {
@@ -231,4 +244,5 @@ WARNINGS: dict[str, str] = {
     "PS-W132": "a structure does not look like those of training",
     "PS-W170": "memory is short",
     "PS-W137": "what networks make of their slices could not be drawn",
+    "PS-W153": "a DICOM file begins like a program: it was read, and never run or copied",
 }

@@ -13,13 +13,13 @@ def parser() -> argparse.ArgumentParser:
     """Flags of the command."""
     flags = make_parser("pedseg_predict", "Segment the bones of an exam: masks on its own grid, volumes, a picture.")
     flags.add_argument(
-        "-i", "--input", type=Path, required=True, help="DICOM folder, image file, or folder of image files"
+        "-i", "--input", type=Path, required=True, help="DICOM folder, image file, folder of images, or a zip of one"
     )
     flags.add_argument(
         "-o", "--output", type=Path, required=True, help="folder for masks, prediction.json and preview.png"
     )
     flags.add_argument(
-        "-m", "--model", type=Path, help="run or fold folder; else run main of plan default in the workspace"
+        "-m", "--model", type=Path, help="run or fold folder or zip; else run main of plan default in the workspace"
     )
     flags.add_argument("-d", "--domain", help="such as knee; else told from the exam")
     flags.add_argument("--each", action="store_true", help="every folder inside the input is a DICOM exam of its own")

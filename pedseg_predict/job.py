@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pedseg.archives import is_zip, unpacked
 from pedseg.errors import ExitCode, OutputError, PedsegError, UsageError
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
 from pedseg.workspace import Workspace, write_json
@@ -26,7 +27,7 @@ class PredictOptions:
     """How to predict.
 
     Args:
-        model: run or fold folder; None is run `main` of plan `default` in the workspace.
+        model: run or fold folder, or a zip of it; None is run `main` of plan `default` in the workspace.
         domain: name; None is told from the exam where it can be.
         choice: which images of a DICOM folder.
         device: `auto`, `cpu`, `cuda[:n]` or `mps`.
@@ -52,7 +53,8 @@ def pedseg_predict(
     """Segment the exam or exams at a place.
 
     Args:
-        source: a DICOM folder, an image file, a folder of image files or, with `each`, of DICOM folders.
+        source: a DICOM folder, an image file, a folder of image files or, with `each`, of DICOM folders; or a zip of
+            one of them.
         output: folder; gets `labels.nii.gz`, `prediction.json`, `preview.png`, in one folder an exam where there are
             several, or with `each`.
         workspace: project folder, where the model is looked for when not named.
@@ -69,6 +71,12 @@ def pedseg_predict(
 
     options = options or PredictOptions()
     source, output = Path(source), Path(output)
+    if is_zip(source):
+        with unpacked(source, "exam") as folder:
+            return pedseg_predict(folder, output, workspace, options=options)
+    if options.model is not None and is_zip(options.model):
+        with unpacked(options.model, "model") as folder:
+            return pedseg_predict(source, output, workspace, options=replace(options, model=folder))
     exams = find_exams(source, each=options.each)
     single = len(exams) == 1 and not options.each
     folders = {exam: output if single else output / exam.name for exam in exams}

@@ -144,4 +144,6 @@ def _notices(skipped: Counter[str], frames: list[Frame]) -> tuple[Notice, ...]:
         found.append(Notice("PS-W12", f"{skipped[TOO_DEEP]} folders deeper than {MAX_DEPTH} were not searched"))
     if bare := sum(not frame.preamble for frame in frames):
         found.append(Notice("PS-W10", f"{bare} DICOM images without the 128-byte preamble were read"))
+    if programs := len({frame.path for frame in frames if frame.program}):
+        found.append(Notice("PS-W153", f"{programs} DICOM files begin like a program: read, never run or copied"))
     return tuple(found)

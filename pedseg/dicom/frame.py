@@ -30,6 +30,8 @@ ENHANCED_CLASSES = _ENHANCED_MR | _ENHANCED_CT
 MR_CLASS = "1.2.840.10008.5.1.4.1.1.4"
 MR_CLASSES = _ENHANCED_MR | {MR_CLASS}
 CT_CLASSES = _ENHANCED_CT | {"1.2.840.10008.5.1.4.1.1.2"}
+_MAX_RESCALE = 1e30
+"""Grey values stay within float32."""
 
 
 class SeriesKey(NamedTuple):
@@ -112,6 +114,8 @@ class Frame:
         pixels: where they are; None where there are none.
         fault: why the image cannot be used; raised when its series is read.
         facts: plain values for reports.
+        preamble: its file begins as the standard says.
+        program: its file begins as a program does.
     """
 
     path: Path
@@ -135,6 +139,7 @@ class Frame:
     fault: PedsegError | None = None
     facts: dict[str, str | int | float] = field(default_factory=dict)
     preamble: bool = True
+    program: bool = False
 
     @property
     def place(self) -> tuple[float, ...]:
@@ -181,6 +186,7 @@ def describe(header: Header, path: Path, name: str) -> Frame:
         instance=whole(header.text("InstanceNumber")),
         facts=facts(header),
         preamble=header.preamble,
+        program=header.program,
     )
 
 
@@ -232,7 +238,7 @@ def pixel_data(header: Header, name: str) -> PixelData:
 def rescale_value(text: str, missing: float, name: str) -> float:
     """Rescale Slope or Intercept as a number; `missing` where the tag is."""
     value = number(text) if text else missing
-    if value is None:
+    if value is None or abs(value) > _MAX_RESCALE:
         raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {plain(text)!r} is no number: export it again")
     return value
 

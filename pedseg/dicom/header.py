@@ -10,7 +10,7 @@ import math
 import os
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -79,6 +79,8 @@ MODALITY_LUT, REAL_WORLD_VALUES, FLOAT_PIXELS, DOUBLE_PIXELS = 0x00283000, 0x004
 _NOTED = frozenset([MODALITY_LUT, REAL_WORLD_VALUES, FLOAT_PIXELS, DOUBLE_PIXELS])
 _NOTED_GROUPS = frozenset(tag >> 16 for tag in _NOTED)
 UNDEFINED = 0xFFFFFFFF
+_MACH_O = (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_PROGRAMS = (b"MZ", b"\x7fELF", b"#!", *_MACH_O)
 NATIVE = frozenset(
     [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian],
 )
@@ -122,6 +124,7 @@ class Header:
         preamble: whether the 128 bytes and "DICM" were there.
         truncated: the file ends inside an element, or stops making sense.
         noted: of some elements only that they are there: `MODALITY_LUT`, `REAL_WORLD_VALUES`, float pixels.
+        program: its preamble begins as a program does.
     """
 
     syntax: str
@@ -133,6 +136,7 @@ class Header:
     preamble: bool
     truncated: bool
     noted: frozenset[int] = frozenset()
+    program: bool = False
 
     def text(self, keyword: str) -> str:
         """The value as text, without padding; empty where missing."""
@@ -174,8 +178,10 @@ def read_header(path: Path) -> Header:
                 header = _read_elements(file, syntax, size=size, preamble=preamble)
         except PARSE_FAULTS:
             syntax, sop_class, header = "", b"", Header("", True, {}, -1, 0, size, preamble, truncated=True)
+        program = preamble and _begins_as_program(file)
     if sop_class:
         header.values.setdefault(TAGS["SOPClassUID"], sop_class)
+    header = replace(header, program=program) if program else header
     # Without the preamble only an image, or one of the standard's classes cut before its pixels, is believed.
     image = header.pixels_at >= 0 and header.text("SOPClassUID") and header.unsigned("Rows")
     if not preamble and not (image or header.text("SOPClassUID").startswith(_STORAGE)):
@@ -214,6 +220,12 @@ def _starts_with_preamble(file: BinaryIO) -> bool:
         raise NotDicomError("not DICOM")
     file.seek(0)
     return False
+
+
+def _begins_as_program(file: BinaryIO) -> bool:
+    """Whether another system might run the file (CVE-2019-11687); TIFF's marks are legitimate."""
+    file.seek(0)
+    return file.read(4).startswith(_PROGRAMS)
 
 
 def _file_meta(file: BinaryIO) -> tuple[str, bytes]:
@@ -276,5 +288,9 @@ def _read_elements(file: BinaryIO, syntax: str, *, size: int, preamble: bool) ->
             values[int(element[0])] = element[3] or b""
     except PARSE_FAULTS:
         stop.truncated = True
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        stop.truncated = True  # pydicom's word for a sequence that does not close
     truncated = stop.truncated or (stop.at < 0 and file.tell() > size)
     return Header(syntax, little, values, stop.at, stop.length, size, preamble, truncated, frozenset(stop.noted))

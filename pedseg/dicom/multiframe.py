@@ -10,6 +10,7 @@ from typing import Any
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from pedseg.dicom.bounded import BoundedFile
 from pedseg.dicom.frame import (
     Frame,
     PhaseKey,
@@ -46,7 +47,8 @@ def multi_frames(header: Header, path: Path, name: str) -> tuple[Frame, ...]:
 
 
 def _frames(file: Frame, header: Header) -> tuple[Frame, ...]:
-    dataset = dcmread(file.path, stop_before_pixels=True, force=True)
+    with BoundedFile(file.path) as bounded:
+        dataset = dcmread(bounded, stop_before_pixels=True, force=True)
     groups = dataset.get("PerFrameFunctionalGroupsSequence") or ()
     if not 0 < len(groups) <= MAX_FRAMES or len(groups) != dataset.get("NumberOfFrames"):
         text = f"{len(groups)} frame descriptions for {plain(str(dataset.get('NumberOfFrames')))} frames"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,12 +17,17 @@ from pydicom.pixels.processing import apply_modality_lut
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
+from pedseg.dicom.bounded import BoundedFile
+from pedseg.dicom.codestream import HEAD_BYTES, coded_size
 from pedseg.dicom.frame import Frame, PixelData
 from pedseg.dicom.header import NATIVE, PARSE_FAULTS, read_inflated
 from pedseg.dicom.values import uid_name
 from pedseg.errors import InputError
+from pedseg.volumes.limits import refuse_bomb
 
 _BYTE = 8
+_RLE_RATIO = 64
+"""Two bytes of RLE stand for 128 at most."""
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
 
@@ -43,6 +49,8 @@ def read_grey(frames: Sequence[Frame]) -> NDArray[Any]:
     exact = all(p.slope == 1.0 and p.intercept == 0.0 and not p.modality_lut for p in pixels)
     dtype = np.result_type(*{stored_type(p) for p in pixels}) if exact else np.dtype(np.float32)
     rows, columns = frames[0].matrix
+    stored = sum(path.stat().st_size for path in {frame.path for frame in frames})
+    refuse_bomb(len(frames) * rows * columns * dtype.itemsize, stored, frames[0].name)
     slices = np.empty((len(frames), rows, columns), dtype)  # (K, J, I): each slice is one piece of memory
     for k, plane in _planes(frames):
         slices[k] = plane if exact else _grey(frames[k], plane)
@@ -117,10 +125,11 @@ def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for plane in iter_pixels(first.path, raw=True, indices=indices):
-                if plane.shape != first.matrix:
-                    raise ValueError(f"decoded to {plane.shape}")
-                yield plane
+            with BoundedFile(first.path) as bounded:
+                for plane in iter_pixels(bounded, raw=True, indices=indices):
+                    if plane.shape != first.matrix:
+                        raise ValueError(f"decoded to {plane.shape}")
+                    yield plane
     except (OSError, RuntimeError, *PARSE_FAULTS) as error:
         raise InputError("PS-A121", f"the pixels of {first.name} cannot be decoded: export the series again") from error
 
@@ -138,16 +147,33 @@ def _check_decoder(pixels: PixelData, name: str) -> None:
 
 
 def _check_fragments(frame: Frame) -> None:
-    """Compressed pixels must run to their delimiter: some decoders fill up what a cut file lacks."""
-    size = frame.path.stat().st_size
+    """Compressed pixels must run to their delimiter: some decoders fill up what a cut file lacks.
+
+    Each must say the size of the image that the header says, before a decoder asks for memory.
+    """
+    size, packed = frame.path.stat().st_size, 0
     with frame.path.open("rb") as file:
         file.seek(_pixels(frame).at)
         while (head := file.read(8))[:4] == _ITEM and len(head) == 8:
-            file.seek(int.from_bytes(head[4:], "little"), 1)
+            start, length = file.tell(), int.from_bytes(head[4:], "little")
+            _check_codestream(file.read(min(length, HEAD_BYTES)), frame)
+            packed += length
+            file.seek(start + length)
             if file.tell() > size:
                 break
         if head[:4] != _DELIMITER:
             raise InputError("PS-A08", f"{frame.name}: its compressed pixels are cut: copy it again from the source")
+    wanted = math.prod(frame.matrix) * _pixels(frame).bits_allocated // _BYTE
+    if _pixels(frame).syntax == RLELossless and wanted > _RLE_RATIO * packed:
+        raise InputError("PS-A08", f"{frame.name}: {packed} packed bytes cannot hold {wanted}: copy it again")
+
+
+def _check_codestream(head: bytes, frame: Frame) -> None:
+    rows, columns = frame.matrix
+    said = coded_size(head)
+    if said is not None and said != (rows, columns, 1):
+        text = f"{frame.name}: its compressed image is {said[1]}x{said[0]}, its header says {columns}x{rows}"
+        raise InputError("PS-A121", f"{text}, one value a pixel: export the series again")
 
 
 def _unused_bits_cleared(plane: NDArray[Any], pixels: PixelData) -> NDArray[Any]:
@@ -164,6 +190,7 @@ def _unused_bits_cleared(plane: NDArray[Any], pixels: PixelData) -> NDArray[Any]
 def _grey(frame: Frame, stored: NDArray[Any]) -> NDArray[Any]:
     pixels = _pixels(frame)
     if pixels.modality_lut:
-        return np.asarray(apply_modality_lut(stored, dcmread(frame.path, stop_before_pixels=True)))
+        with BoundedFile(frame.path) as bounded:
+            return np.asarray(apply_modality_lut(stored, dcmread(bounded, stop_before_pixels=True)))
     with np.errstate(over="ignore"):  # refused by the caller
         return (stored * np.float64(pixels.slope) + pixels.intercept).astype(np.float32)

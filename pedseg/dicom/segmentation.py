@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import dcmread
+from pydicom.dataset import Dataset
 
+from pedseg.dicom.bounded import BoundedFile
 from pedseg.dicom.frame import check_complete, matrix
-from pedseg.dicom.header import PARSE_FAULTS, NotDicomError, read_header
+from pedseg.dicom.header import PARSE_FAULTS, Header, NotDicomError, read_header
 from pedseg.dicom.multiframe import MAX_FRAMES
 from pedseg.dicom.tree import escaped, unreadable
 from pedseg.dicom.values import plain, whole
@@ -62,11 +65,14 @@ def read_segmentation(
     path = Path(path)
     name = escaped(path.name)
     where = where or name
-    _check_header(path, name, max_voxels)
+    header = _check_header(path, name, max_voxels)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of values nobody asked for
-            seg = import_module("highdicom.seg").segread(path)
+            with BoundedFile(path) as bounded:
+                dataset = dcmread(bounded)
+            _check_same(dataset, header, name)
+            seg = import_module("highdicom.seg").Segmentation.from_dataset(dataset, copy=False)
             wanted, notices = _segments(seg, domain, where, numbers)
             affine = _affine(seg, where, max_voxels)
             array = _labels(seg, wanted, where)
@@ -80,7 +86,7 @@ def read_segmentation(
     return Volume(array, affine, slice_axis=2, notices=notices, facts=facts)
 
 
-def _check_header(path: Path, name: str, max_voxels: int) -> None:
+def _check_header(path: Path, name: str, max_voxels: int) -> Header:
     """Refuse what is no DICOM SEG, is cut, or asks for more memory than is allowed."""
     try:
         header = read_header(path)
@@ -96,6 +102,14 @@ def _check_header(path: Path, name: str, max_voxels: int) -> None:
     check_complete(header, name, n_frames=n_frames)
     rows, columns = matrix(header)
     _check_size((columns, rows, 1), max_voxels, name)
+    return header
+
+
+def _check_same(dataset: Dataset, header: Header, name: str) -> None:
+    """Refuse a file that says another size behind its pixels, where the header ends."""
+    said = tuple(dataset.get(word) for word in ("NumberOfFrames", "Rows", "Columns"))
+    if said != (whole(header.text("NumberOfFrames")), *matrix(header)):
+        raise InputError("PS-A121", f"{name} says its size twice, and not the same: export it again")
 
 
 def _check_size(shape: tuple[int, ...], max_voxels: int, name: str) -> None:

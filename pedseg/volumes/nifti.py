@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -15,7 +14,9 @@ from numpy.typing import NDArray
 
 from pedseg.errors import GeometryError, InputError, Notice, OutputError
 from pedseg.partials import sync
-from pedseg.volumes.geometry import LPS_TO_RAS, Geometry, Matrix
+from pedseg.volumes.geometry import Geometry, Matrix
+from pedseg.volumes.itk_files import read_itk
+from pedseg.volumes.limits import check_place, check_size, refuse_bomb
 from pedseg.volumes.volume import Volume
 from pedseg.workspace import atomic_write
 
@@ -30,6 +31,8 @@ _HEADER_BYTES = 540  # NIfTI-2; NIfTI-1 has 348
 _CHUNK = 1 << 20
 _MAX_TRAILER = 1 << 24
 _MM_PER_UNIT = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
+_SPACE_UNITS = {1: "meter", 2: "mm", 3: "micron"}
+"""By the lowest three bits of `xyzt_units`."""
 _AS_STORED = ("uint8", "int16", "uint16", "int32", "float32")
 
 
@@ -52,7 +55,7 @@ def read_image(path: str | Path, *, max_voxels: int = MAX_VOXELS) -> Volume:
     if name.endswith((".nii", ".nii.gz")):
         return read_nifti(path, max_voxels=max_voxels)
     if name.endswith((".nrrd", ".mha")):
-        return _read_with_simpleitk(path, max_voxels)
+        return read_itk(path, max_voxels)
     raise InputError("PS-A04", f"{path.name} is no image pedseg reads: give .nii, .nii.gz, .nrrd, .mha or DICOM")
 
 
@@ -90,6 +93,8 @@ def read_nifti(path: str | Path, *, max_voxels: int = MAX_VOXELS) -> Volume:
             stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
             header = _header(stream.read(_HEADER_BYTES), path.name)
             shape = _shape(header, max_voxels, path.name)
+            if packed:
+                _check_growth(header, shape, path)
             array = _read_array(stream, header, shape, path.name)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError("PS-A80", f"{path.name} is damaged ({error}): copy it again from the source") from error
@@ -134,7 +139,7 @@ def _header(block: bytes, name: str) -> Any:
             return nib.Nifti1Header(block[:348], check=False)
         if block[4:8] == b"n+2\0":
             return nib.Nifti2Header(block[:540], check=False)
-    except (nib.spatialimages.HeaderDataError, ValueError) as error:
+    except (nib.spatialimages.HeaderDataError, nib.wrapstruct.WrapStructError, ValueError) as error:
         raise InputError("PS-A121", f"{name} has no valid NIfTI header: {error}") from error
     raise InputError("PS-A121", f"{name} is no single-file NIfTI image: give a .nii or .nii.gz")
 
@@ -146,14 +151,13 @@ def _shape(header: Any, max_voxels: int, name: str) -> tuple[int, int, int]:
     if len(sizes) < 3 or min(sizes) < 1 or any(n != 1 for n in sizes[3:]):
         shown = "x".join(map(str, sizes)) or "nothing"
         raise InputError("PS-A121", f"{name} holds {shown}: one 3-D image was wanted; save the one that is meant")
-    _check_size(sizes, max_voxels, name)
+    check_size(sizes, max_voxels, name)
     return sizes[0], sizes[1], sizes[2]
 
 
-def _check_size(sizes: Sequence[int], max_voxels: int, name: str) -> None:
-    if math.prod(sizes[:3]) > max_voxels:
-        text = f"{name}: {'x'.join(map(str, sizes[:3]))} voxels, at most {max_voxels} are read"
-        raise InputError("PS-A68", f"{text}: raise the limit if that is right")
+def _check_growth(header: Any, shape: tuple[int, int, int], path: Path) -> None:
+    """Values as stored, and as float32 beside them where the header scales."""
+    refuse_bomb(math.prod(shape) * (_dtype(header, path.name).itemsize + 4), path.stat().st_size, path.name)
 
 
 def _read_array(stream: BinaryIO, header: Any, shape: tuple[int, int, int], name: str) -> NDArray[Any]:
@@ -206,25 +210,31 @@ def _scaled(array: NDArray[Any], header: Any) -> NDArray[Any]:
     if slope == 0 or not math.isfinite(slope) or (slope, intercept) == (1.0, 0.0):
         return array
     scaled = np.empty(array.shape, np.float32, order="F")
-    for k in range(array.shape[2]):
-        scaled[..., k] = array[..., k].astype(np.float64) * slope + intercept
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite values are found by `check_image`
+        for k in range(array.shape[2]):
+            scaled[..., k] = array[..., k].astype(np.float64) * slope + intercept
     return scaled
 
 
 def _affine(header: Any, shape: tuple[int, int, int], name: str) -> tuple[Matrix, tuple[Notice, ...]]:
     """The sform, else the qform, else the bare spacing, in mm."""
-    unit = _MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
+    unit = _MM_PER_UNIT[_SPACE_UNITS.get(int(header["xyzt_units"]) & 7, "unknown")]
     scale = np.diag([unit, unit, unit, 1.0])
     found = [m for m in (header.get_sform(coded=True)[0], _qform(header)) if m is not None]
     notices: tuple[Notice, ...] = ()
     if not found:
         found = [header.get_base_affine()]
         notices = (Notice("PS-W79", "neither sform nor qform is set: left and right cannot be told"),)
+    found = [scale @ matrix for matrix in found]
+    for matrix in found[:1]:
+        check_place(matrix, name)
     try:
-        grids = [Geometry(shape, scale @ matrix) for matrix in found]
+        grids = [Geometry(shape, matrix) for matrix in found]
     except ValueError as error:
         raise GeometryError("PS-A52", f"{name}: its affine is not usable: {error}") from error
-    if len(grids) == 2 and (apart := grids[0].corner_distance_mm(grids[1])) > SFORM_QFORM_MM:
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = max((grids[0].corner_distance_mm(grid) for grid in grids[1:]), default=0.0)
+    if not apart <= SFORM_QFORM_MM:
         notices = (Notice("PS-W79", f"sform and qform lie {apart:.2f} mm apart: the sform was used"),)
     return grids[0].affine, notices
 
@@ -272,24 +282,3 @@ def _verify(temporary: Path, volume: Volume, slices: NDArray[Any], name: str) ->
     equal = np.array_equal(written.array.T, slices, equal_nan=slices.dtype.kind == "f")
     if apart > WRITTEN_MM or not equal:
         raise OutputError("PS-A105", f"{name} does not read back as it was written: the disk may be failing")
-
-
-def _read_with_simpleitk(path: Path, max_voxels: int) -> Volume:
-    sitk: Any = import_module("SimpleITK")
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-        size, components = reader.GetSize(), reader.GetNumberOfComponents()
-        if len(size) != 3 or components != 1:
-            shown = "x".join(map(str, size)) + f" with {components} components"
-            raise InputError("PS-A121", f"{path.name} holds {shown}: one 3-D image of single numbers was wanted")
-        _check_size(size, max_voxels, path.name)
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise InputError("PS-A121", f"{path.name} cannot be read: it is damaged or no such image") from error
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    affine[:3, 3] = image.GetOrigin()
-    array = np.asarray(sitk.GetArrayFromImage(image)).transpose(2, 1, 0)
-    return Volume(array, LPS_TO_RAS @ affine, facts={"format": path.suffix[1:].upper()})
