@@ -40,7 +40,7 @@ def parse(
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place, text = first["loc"], str(first["msg"]).removeprefix("Value error, ")
+        place, text = first["loc"], " ".join(str(first["msg"]).removeprefix("Value error, ").split())
         if first["type"] == "extra_forbidden":
             text = f"no such key; {did_you_mean(shown(place[-1]), known_keys(model, place[:-1]))}"
         line = line_of(place) if line_of and place else None

@@ -45,7 +45,7 @@ def test_faults_are_named_with_their_place(tmp_path: Path, plan: Plan):
     save_plan(plan, PlanFiles(tmp_path))
     values = json.loads((tmp_path / "plan.json").read_text())
     (tmp_path / "plan.json").write_text(json.dumps({**values, "schedule": {"epochs": 0}}))
-    with pytest.raises(UsageError, match=r"PS-A96: plan\.json: schedule\.epochs: .*greater than or equal to 1"):
+    with pytest.raises(UsageError, match=r"PS-A96: plan\.json:\d+: schedule\.epochs: .*greater than or equal to 1"):
         load_plan(tmp_path)
     (tmp_path / "plan.json").write_text(json.dumps({**values, "epoch": 3}))
     with pytest.raises(UsageError, match=r"PS-A96: plan\.json: epoch: Extra inputs"):

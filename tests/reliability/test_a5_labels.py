@@ -275,7 +275,7 @@ def four_dimensions(path: Path) -> None:
     (path / "a" / "labels.nii.gz").unlink()
     vector = SimpleITK.GetImageFromArray(hot.transpose(2, 1, 0, 3), isVector=True)
     SimpleITK.WriteImage(vector, str(path / "a" / "labels.nrrd"))
-    refused(path, "PS-A121", "with 4 components: one 3-D image of single numbers was wanted")
+    refused(path, "PS-A121", "one 3-D image of single numbers was wanted")
 
 
 def colours(path: Path) -> None:
