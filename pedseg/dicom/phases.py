@@ -28,6 +28,8 @@ _TEXT = {
     "trigger_time": "trigger time",
     "series_number": "series number",
 }
+_COUNTED = ("temporal_position", "trigger_time", "acquisition")
+"""Numbers that may grow image by image through a volume and its phases."""
 _COMPLEX_PARTS = ("P", "PHASE", "R", "REAL", "I", "IMAGINARY")
 
 
@@ -95,6 +97,8 @@ def _split_phases(parts: list[Part]) -> list[Part]:
     """Split by each field of `PhaseKey` in turn, where it explains repeated positions."""
     for name in PhaseKey._fields:
         parts = [piece for part in parts for piece in _split_by(part, name)]
+    for name in _COUNTED:
+        parts = [piece for part in parts for piece in _split_by_rank(part, name)]
     return parts
 
 
@@ -109,6 +113,26 @@ def _split_by(part: Part, name: str) -> list[Part]:
         text = ", ".join(filter(None, [part.phase_text, f"{_TEXT[name]} {_shown(value)}"]))
         pieces.append(replace(part, frames=tuple(groups[value]), phase_text=text))
     return pieces
+
+
+def _split_by_rank(part: Part, name: str) -> list[Part]:
+    """The first images of all positions, the second and so on, where a number grows image by image."""
+    repeats = multiplicity(part.frames)
+    places = _group(part.frames, lambda f: f.place)
+    values = [{getattr(f.phase, name) for f in frames} for frames in places.values()]
+    if repeats < 2 or any(None in v or len(v) != repeats for v in values):
+        return [part]
+    if any(len(frames) != repeats for frames in places.values()):
+        return [part]
+    ranked = [sorted(frames, key=lambda f: getattr(f.phase, name)) for frames in places.values()]
+    return [
+        replace(
+            part,
+            frames=tuple(frames[rank] for frames in ranked),
+            phase_text=", ".join(filter(None, [part.phase_text, f"{_TEXT[name]} {rank + 1} at each position"])),
+        )
+        for rank in range(repeats)
+    ]
 
 
 def _shown(value: tuple[object, ...] | float | None) -> str:

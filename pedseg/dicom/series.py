@@ -15,7 +15,7 @@ import numpy as np
 
 from pedseg.dicom.belonging import Belonging, by_series
 from pedseg.dicom.frame import Frame, SeriesKey
-from pedseg.dicom.phases import split_parts
+from pedseg.dicom.phases import Part, split_parts
 from pedseg.dicom.values import whole
 from pedseg.errors import Notice
 
@@ -215,7 +215,9 @@ def _parts(stack: Series, index: int) -> list[Series]:
         identity = (frame.uid, frame.number) if frame.uid else frame.name
         if firsts.setdefault(identity, frame) is not frame:
             copies.append(frame)
-    whole_stack = replace(stack, index=index, copies=tuple(copies))
+    parts, strays = _without_strays(split_parts(list(firsts.values())))
+    notices = (Notice("PS-W21", f"{len(strays)} images of another echo between the slices were left out"),)
+    whole_stack = replace(stack, index=index, copies=tuple(copies), left_out=stack.left_out + strays)
     return [
         replace(
             whole_stack,
@@ -223,7 +225,20 @@ def _parts(stack: Series, index: int) -> list[Series]:
             echo=part.echo,
             phase=part.phase,
             phase_text=part.phase_text,
-            notices=stack.notices + part.notices,
+            notices=stack.notices + part.notices + (notices if strays else ()),
         )
-        for part in split_parts(list(firsts.values()))
+        for part in parts
     ] or [whole_stack]
+
+
+def _without_strays(parts: list[Part]) -> tuple[list[Part], tuple[Frame, ...]]:
+    """A few images at places of their own are no echo of the others: a localizer along the slices."""
+    places = [{frame.place for frame in part.frames} for part in parts]
+    is_stray = [
+        len(mine) <= FEW_SLICES and all(mine.isdisjoint(other) for other in places if other is not mine)
+        for mine in places
+    ]
+    kept = [part for part, stray in zip(parts, is_stray, strict=True) if not stray]
+    if not kept or max(len({f.place for f in part.frames}) for part in kept) <= FEW_SLICES:
+        return parts, ()
+    return kept, tuple(f for part, stray in zip(parts, is_stray, strict=True) if stray for f in part.frames)
