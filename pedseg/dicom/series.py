@@ -24,6 +24,8 @@ ORIENTATION_TOLERANCE = 1e-4
 SPACING_TOLERANCE_MM = 1e-5
 FEW_SLICES = 3
 """A stack of at most this many images beside a larger one counts as its localizer."""
+THICK_SLICES, APART_STEPS = 8, 10
+"""Parallel stacks of so many slices, so many steps apart, are volumes of their own."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,13 @@ class Series:
         return f"{self.index}{number}: {columns}x{rows}x{self.n_slices}, {spacing} mm"
 
 
+def centre_text(frames: Sequence[Frame]) -> str:
+    """Where images lie, for a person who must choose between parallel stacks."""
+    x, y, z = np.mean([frame.position for frame in frames], axis=0)
+    words = (f"{abs(x):.0f} {'L' if x > 0 else 'R'}", f"{abs(y):.0f} {'P' if y > 0 else 'A'}")
+    return f"at {words[0]}, {words[1]}, {abs(z):.0f} {'S' if z > 0 else 'I'} mm"
+
+
 def group_frames(frames: Sequence[Frame]) -> tuple[Series, ...]:
     """Group images into candidate volumes, whatever the order or names of their files.
 
@@ -150,7 +159,8 @@ def _stacks(series: Belonging) -> list[Series]:
     """The stacks of one series; small ones and localizers stand beside the large ones as left out."""
     frames = series.frames
     damaged, n_cut = _damaged(frames)
-    groups = _same_geometry([f for f in frames if f.fault is None])
+    alike = _same_geometry([f for f in frames if f.fault is None])
+    groups = [slab for group in alike for slab in _slabs(group)]
     is_large = [len({f.place for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
     large = [g for g, taken in zip(groups, is_large, strict=True) if taken]
     left_out = tuple(f for g, taken in zip(groups, is_large, strict=True) if not taken for f in g) if large else ()
@@ -201,6 +211,22 @@ def _same_geometry(frames: list[Frame]) -> list[list[Frame]]:
         else:
             alike.append((frame, [frame]))
     return [members for alike in groups.values() for _, members in alike]
+
+
+def _slabs(frames: list[Frame]) -> list[list[Frame]]:
+    """Parallel volumes in one series, such as both knees: each thick enough for one, and far apart.
+
+    Thinner pieces stay together: what is between them is missing, and is refused as a gap.
+    """
+    along = projections(frames)
+    places = np.unique(np.round(along, 3))
+    if len(places) < 2 * THICK_SLICES:
+        return [frames]
+    steps = np.diff(places)
+    cuts = places[:-1][steps > APART_STEPS * np.median(steps)]
+    number = np.searchsorted(cuts, np.round(along, 3))
+    slabs = [[f for f, n in zip(frames, number, strict=True) if n == slab] for slab in range(len(cuts) + 1)]
+    return slabs if all(len({f.place for f in slab}) >= THICK_SLICES for slab in slabs) else [frames]
 
 
 def _near(a: tuple[float, ...] | None, b: tuple[float, ...] | None, tolerance: float) -> bool:

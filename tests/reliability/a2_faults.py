@@ -261,3 +261,16 @@ def phases_by(tags_of: Callable[[int, int], dict[str, object] | None]) -> Write:
         return [again(k, c, tags) for c in (0, 1) if (tags := tags_of(k, c)) is not None]
 
     return lambda folder: write_series(folder, change)
+
+
+def both_sides(folder: Path) -> None:
+    """Two parallel stacks under one UID, 16 cm apart, the second of its own Instance Numbers."""
+    write_series(folder)
+    far = tuple(GRID.lps @ [0, 0, 200, 1])[:3]
+    write_series(folder, lambda k, _: image(Grid(origin=far), k, InstanceNumber=17 + k), prefix="right")
+
+
+def hole(folder: Path) -> None:
+    """Four slices, twenty missing ones, and twelve slices."""
+    grid = Grid(n=36)
+    write_series(folder, lambda k, ds: None if 4 <= k < 24 else ds, grid=grid)
