@@ -97,7 +97,7 @@ def _choose_phase(parts: list[Series], phase: int | None) -> Series:
         return parts[0]
     rows = "; ".join(f"phase {p.phase}: {p.phase_text}, {p.n_slices} slices" for p in parts[:_LISTED])
     if phase is None:
-        text = f"the series holds {len(parts)} images a position; choose a phase by its number"
+        text = f"the series holds {len(parts)} phases; choose one by its number"
         raise InputError("PS-A26", f"{text}: {rows}")
     for part in parts:
         if part.phase == phase:
