@@ -199,7 +199,7 @@ ERRORS: dict[str, tuple[str, str]] = {
 }
 
 WARNINGS: dict[str, str] = {
-    "PS-W06": "empty files were skipped",
+    "PS-W06": "files without a byte, or of zeros, were skipped",
     "PS-W07": "files that cannot be read were skipped",
     "PS-W10": "a DICOM file without preamble was read",
     "PS-W12": "folders too deep were not searched",

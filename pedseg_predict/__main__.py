@@ -61,11 +61,10 @@ def _job(flags: argparse.Namespace) -> int:
         any_modality=flags.any_modality,
         monochrome1=flags.monochrome1,
     )
-    series = int(flags.series) if flags.series and flags.series.isdigit() else flags.series
     options = PredictOptions(
         model=flags.model,
         domain=flags.domain,
-        choice=Choice(series, flags.echo, flags.phase, reading),
+        choice=Choice(flags.series, flags.echo, flags.phase, reading),
         device=flags.device,
         overwrite=flags.overwrite,
         each=flags.each,

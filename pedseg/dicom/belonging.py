@@ -67,15 +67,38 @@ def _join_singles(by_key: dict[SeriesKey, list[Frame]]) -> dict[SeriesKey, list[
 def _join_incomplete(by_key: dict[SeriesKey, list[Frame]]) -> dict[SeriesKey, tuple[Notice, ...]]:
     """Images that lack an identifier join the only series that agrees in all they have."""
     counts: dict[SeriesKey, int] = defaultdict(int)
-    for key in sorted(by_key, key=lambda k: sum(map(bool, k))):
-        whole_keys = [other for other in by_key if other != key and _completes(other, key, by_key)]
-        if len(whole_keys) == 1:
-            moved = by_key.pop(key)
-            by_key[whole_keys[0]].extend(moved)
-            by_key[whole_keys[0]].sort(key=lambda f: (f.fault is not None, f.uid, f.number, f.name))
-            counts[whole_keys[0]] += len(moved) + counts.pop(key, 0)
+    for uid in sorted({key.uid for key in by_key if key.uid}):
+        keys = [key for key in by_key if key.uid == uid]
+        if (united := _united(keys)) is not None:
+            _move(keys, united, by_key, counts)
+    for key in sorted(by_key, key=lambda k: (sum(map(bool, k)), k)):
+        fuller = [other for other in by_key if other != key and _completes(other, key, by_key)]
+        fullest = [o for o in fuller if not any(p != o and _completes(p, o, by_key) for p in fuller)]
+        if len(fullest) == 1:
+            _move([key], fullest[0], by_key, counts)
     text = "images lack an identifier that the others of their series have"
     return {key: (Notice("PS-W31", f"{count} {text}"),) for key, count in counts.items()}
+
+
+def _united(keys: Sequence[SeriesKey]) -> SeriesKey | None:
+    """One key for several that contradict each other nowhere; None where there is nothing to unite."""
+    values = [{value for value in column if value} for column in zip(*keys, strict=True)]
+    if len(keys) == 1 or any(len(column) > 1 for column in values):
+        return None
+    return SeriesKey(*(next(iter(column), "") for column in values))
+
+
+def _move(
+    keys: Sequence[SeriesKey], target: SeriesKey, by_key: dict[SeriesKey, list[Frame]], counts: dict[SeriesKey, int]
+) -> None:
+    for key in keys:
+        if key != target:
+            moved = by_key.pop(key)
+            by_key.setdefault(target, []).extend(moved)
+            counts[target] += len(moved)
+            counts.pop(key, None)
+    once = {id(frame): frame for frame in by_key[target]}  # a damaged image may stand under several keys
+    by_key[target] = sorted(once.values(), key=lambda f: (f.fault is not None, f.uid, f.number, f.name))
 
 
 def _completes(other: SeriesKey, key: SeriesKey, by_key: dict[SeriesKey, list[Frame]]) -> bool:

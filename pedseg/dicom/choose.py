@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pedseg.dicom.repeats import without_copied_parts
-from pedseg.dicom.series import Series
+from pedseg.dicom.series import Series, centre_text
 from pedseg.errors import InputError, Notice, UsageError
 
 FIT_SLICES = 8
 """A volume of a joint has at least this many slices; localizers have fewer."""
 _LISTED = 40
+_DIGITS = 10
 
 
 def choose(
@@ -38,7 +39,7 @@ def choose(
 
 def _choose_stack(candidates: Sequence[Series], series: int | str | None) -> tuple[list[Series], tuple[Notice, ...]]:
     """The parts of one stack."""
-    series = int(series) if isinstance(series, str) and series.isdecimal() else series
+    series = int(series) if isinstance(series, str) and series.isdecimal() and len(series) < _DIGITS else series
     stacks: dict[int, list[Series]] = {}
     for part in candidates:
         stacks.setdefault(part.index, []).append(part)
@@ -97,7 +98,7 @@ def _choose_phase(parts: list[Series], phase: int | None) -> Series:
         return parts[0]
     rows = "; ".join(f"phase {p.phase}: {p.phase_text}, {p.n_slices} slices" for p in parts[:_LISTED])
     if phase is None:
-        text = f"the series holds {len(parts)} images a position; choose a phase by its number"
+        text = f"the series holds {len(parts)} phases; choose one by its number"
         raise InputError("PS-A26", f"{text}: {rows}")
     for part in parts:
         if part.phase == phase:
@@ -110,7 +111,8 @@ def _lines(stacks: Sequence[list[Series]]) -> str:
     for stack in stacks[:_LISTED]:
         n_echoes, n_phases = len({p.echo for p in stack}), len({p.phase for p in stack})
         extra = (f", {n_echoes} echoes" if n_echoes > 1 else "") + (f", {n_phases} phases" if n_phases > 1 else "")
-        listed.append(stack[0].line() + extra)
+        slab = stack[0].frames and sum(stack[0].key == other[0].key for other in stacks) > 1
+        listed.append(stack[0].line() + extra + (f", {centre_text(stack[0].frames)}" if slab else ""))
     more = len(stacks) - len(listed)
     return "; ".join(listed) + (f"; and {more} more" if more > 0 else "")
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pedseg.dicom.frame import CT_CLASSES, ENHANCED_CLASSES, MR_CLASS, MR_CLASSES, Frame, single_frame
-from pedseg.dicom.header import TAGS, Header, NotDicomError, read_header
+from pedseg.dicom.header import NOT_DICOM, TAGS, ZEROS, Header, NotDicomError, read_header
 from pedseg.dicom.multiframe import multi_frames
 from pedseg.dicom.series import Series, group_frames
 from pedseg.dicom.tree import EMPTY, MAX_DEPTH, TOO_DEEP, UNREADABLE, escaped, kind_of, unreadable, walk_files
 from pedseg.dicom.values import uid_name, whole
 from pedseg.errors import InputError, Notice, UsageError
-
-NOT_DICOM = "not DICOM"
 
 
 @dataclass(frozen=True)
@@ -88,9 +86,10 @@ class _Seen:
         """Take the images of one file, or count why there are none."""
         try:
             self.frames.extend(_frames_of(file, name, self.classes, self.skipped))
-        except NotDicomError:
-            self.skipped[NOT_DICOM] += 1
-            self.kinds[kind_of(file)] += 1
+        except NotDicomError as reason:
+            self.skipped[str(reason)] += 1
+            if str(reason) == NOT_DICOM:
+                self.kinds[kind_of(file)] += 1
         except OSError as error:
             if not skip_unreadable:
                 raise unreadable(name, error) from error
@@ -136,8 +135,8 @@ def _many(header: Header, sop_class: str) -> bool:
 
 def _notices(skipped: Counter[str], frames: list[Frame]) -> tuple[Notice, ...]:
     found = []
-    if skipped[EMPTY]:
-        found.append(Notice("PS-W06", f"{skipped[EMPTY]} empty files were skipped"))
+    if n_empty := skipped[EMPTY] + skipped[ZEROS]:
+        found.append(Notice("PS-W06", f"{n_empty} files that are empty or hold only zeros were skipped"))
     if skipped[UNREADABLE]:
         found.append(Notice("PS-W07", f"{skipped[UNREADABLE]} files or folders that cannot be read were skipped"))
     if skipped[TOO_DEEP]:

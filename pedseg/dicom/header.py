@@ -106,8 +106,11 @@ PARSE_FAULTS = (
 """What pydicom raises on bytes that are not what they claim."""
 
 
+NOT_DICOM, ZEROS = "not DICOM", "file of zeros"
+
+
 class NotDicomError(Exception):
-    """The file is no DICOM file; the text says what it seems to be."""
+    """The file is no DICOM file; the text says what it is instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,7 @@ def read_header(path: Path) -> Header:
     # Without the preamble only an image, or one of the standard's classes cut before its pixels, is believed.
     image = header.pixels_at >= 0 and header.text("SOPClassUID") and header.unsigned("Rows")
     if not preamble and not (image or header.text("SOPClassUID").startswith(_STORAGE)):
-        raise NotDicomError("not DICOM")
+        raise NotDicomError(NOT_DICOM)
     return header
 
 
@@ -212,14 +215,16 @@ def _inflate(file: BinaryIO) -> bytes:
 
 def _starts_with_preamble(file: BinaryIO) -> bool:
     """Leave the file at its first element; say whether a preamble came before it."""
-    start = file.read(132)
-    if start[128:] == b"DICM":
+    start = file.read(134)
+    if start[128:132] == b"DICM":
+        file.seek(132)
         return True
-    # Without a preamble the first group must be 0002 or 0008, in either byte order.
-    if start[:2] not in (b"\x02\0", b"\x08\0", b"\0\x08"):
-        raise NotDicomError("not DICOM")
-    file.seek(0)
-    return False
+    # Without it the first group must be 0002 or 0008, in either byte order; behind zeros where "DICM" was lost.
+    for at in (0, 128, 132):
+        if start[at : at + 2] in (b"\x02\0", b"\x08\0", b"\0\x08") and not any(start[:at]):
+            file.seek(at)
+            return False
+    raise NotDicomError(NOT_DICOM if any(start) else ZEROS)
 
 
 def _begins_as_program(file: BinaryIO) -> bool:

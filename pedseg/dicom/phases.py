@@ -1,7 +1,8 @@
 """Several images at one position: split a stack into its echoes and its phases.
 
 A key splits a stack only where positions repeat and the split explains it: scanners also count
-acquisitions or trigger times slice by slice within one volume.
+acquisitions or trigger times slice by slice within one volume. Echo times and contrasts always split:
+two stacks may lie between each other's slices.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ _TEXT = {
     "trigger_time": "trigger time",
     "series_number": "series number",
 }
+_CONTRASTS = ("b_value", "inversion_time", "flip_angle")
+_STACK = 4
+"""Fewer images with another contrast are no stack: a number that was written wrong."""
+_COUNTED = ("temporal_position", "trigger_time", "acquisition")
+"""Numbers that may grow image by image through a volume and its phases."""
 _COMPLEX_PARTS = ("P", "PHASE", "R", "REAL", "I", "IMAGINARY")
 
 
@@ -95,6 +101,10 @@ def _split_phases(parts: list[Part]) -> list[Part]:
     """Split by each field of `PhaseKey` in turn, where it explains repeated positions."""
     for name in PhaseKey._fields:
         parts = [piece for part in parts for piece in _split_by(part, name)]
+    for name in _CONTRASTS:
+        parts = [piece for part in parts for piece in _split_contrasts(part, name)]
+    for name in _COUNTED:
+        parts = [piece for part in parts for piece in _split_by_rank(part, name)]
     return parts
 
 
@@ -104,11 +114,43 @@ def _split_by(part: Part, name: str) -> list[Part]:
     explains = 1 < len(groups) <= repeats and max(multiplicity(g) for g in groups.values()) < repeats
     if not explains:
         return [part]
+    return _pieces(part, name, groups)
+
+
+def _pieces(part: Part, name: str, groups: dict[Any, list[Frame]]) -> list[Part]:
     pieces = []
     for value in sorted(groups, key=lambda v: (v is not None, v)):
         text = ", ".join(filter(None, [part.phase_text, f"{_TEXT[name]} {_shown(value)}"]))
         pieces.append(replace(part, frames=tuple(groups[value]), phase_text=text))
     return pieces
+
+
+def _split_contrasts(part: Part, name: str) -> list[Part]:
+    """Two stacks whose slices lie between each other's: positions do not repeat, but one volume has one contrast."""
+    groups = _group(part.frames, lambda f: getattr(f.phase, name))
+    if None in groups or len(groups) < 2 or min(len({f.place for f in g}) for g in groups.values()) < _STACK:
+        return [part]
+    return _pieces(part, name, groups)
+
+
+def _split_by_rank(part: Part, name: str) -> list[Part]:
+    """The first images of all positions, the second and so on, where a number grows image by image."""
+    repeats = multiplicity(part.frames)
+    places = _group(part.frames, lambda f: f.place)
+    values = [{getattr(f.phase, name) for f in frames} for frames in places.values()]
+    if repeats < 2 or any(None in v or len(v) != repeats for v in values):
+        return [part]
+    if any(len(frames) != repeats for frames in places.values()):
+        return [part]
+    ranked = [sorted(frames, key=lambda f: getattr(f.phase, name)) for frames in places.values()]
+    return [
+        replace(
+            part,
+            frames=tuple(frames[rank] for frames in ranked),
+            phase_text=", ".join(filter(None, [part.phase_text, f"{_TEXT[name]} {rank + 1} at each position"])),
+        )
+        for rank in range(repeats)
+    ]
 
 
 def _shown(value: tuple[object, ...] | float | None) -> str:

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydicom.uid import JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
+from pydicom.uid import HTJ2K, JPEG2000, JPEG2000MC, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 
 from pedseg.dicom.choose import choose
 from pedseg.dicom.discover import Discovery, discover
@@ -24,9 +24,13 @@ from pedseg.errors import InputError, Notice
 from pedseg.volumes.volume import Volume
 
 log = logging.getLogger("pedseg.dicom")
+<<<<<<< HEAD
 _LOSSY = (JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 _OF_ALL = frozenset(["laterality", "philips_scale_slope"])
 """Facts that are told only where all images agree on them."""
+=======
+_LOSSY = (HTJ2K, JPEG2000, JPEG2000MC, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
+>>>>>>> w1
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def read_series(series: Series, *, options: ReadOptions = _DEFAULT) -> Volume:
 
 
 def _nothing(found: Discovery) -> InputError:
-    where = escaped(found.root.name)
+    where = escaped(found.root.resolve().name)
     if not found.n_files and not found.skipped:
         return InputError("PS-A02", f"no DICOM image in {where} (0 files): name the folder of the series")
     n_files = found.n_files + found.skipped.get(EMPTY, 0)

@@ -15,7 +15,7 @@ import numpy as np
 
 from pedseg.dicom.belonging import Belonging, by_series
 from pedseg.dicom.frame import Frame, SeriesKey
-from pedseg.dicom.phases import split_parts
+from pedseg.dicom.phases import Part, split_parts
 from pedseg.dicom.values import whole
 from pedseg.errors import Notice
 
@@ -24,6 +24,8 @@ ORIENTATION_TOLERANCE = 1e-4
 SPACING_TOLERANCE_MM = 1e-5
 FEW_SLICES = 3
 """A stack of at most this many images beside a larger one counts as its localizer."""
+THICK_SLICES, APART_STEPS = 8, 10
+"""Parallel stacks of so many slices, so many steps apart, are volumes of their own."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,13 @@ class Series:
         return f"{self.index}{number}: {columns}x{rows}x{self.n_slices}, {spacing} mm"
 
 
+def centre_text(frames: Sequence[Frame]) -> str:
+    """Where images lie, for a person who must choose between parallel stacks."""
+    x, y, z = np.mean([frame.position for frame in frames], axis=0)
+    words = (f"{abs(x):.0f} {'L' if x > 0 else 'R'}", f"{abs(y):.0f} {'P' if y > 0 else 'A'}")
+    return f"at {words[0]}, {words[1]}, {abs(z):.0f} {'S' if z > 0 else 'I'} mm"
+
+
 def group_frames(frames: Sequence[Frame]) -> tuple[Series, ...]:
     """Group images into candidate volumes, whatever the order or names of their files.
 
@@ -152,9 +161,14 @@ def _stacks(series: Belonging) -> list[Series]:
     """The stacks of one series; small ones and localizers stand beside the large ones as left out."""
     frames = series.frames
     damaged, n_cut = _damaged(frames)
+<<<<<<< HEAD
     groups = _same_geometry([f for f in frames if f.fault is None])
     if len(groups) > 1 and max(map(len, groups)) == 1:  # some systems give every frame a stack of its own
         groups = _same_geometry([replace(f, stack_id="") for f in frames if f.fault is None])
+=======
+    alike = _same_geometry([f for f in frames if f.fault is None])
+    groups = [slab for group in alike for slab in _slabs(group)]
+>>>>>>> w1
     is_large = [len({f.place for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
     large = [g for g, taken in zip(groups, is_large, strict=True) if taken]
     left_out = tuple(f for g, taken in zip(groups, is_large, strict=True) if not taken for f in g) if large else ()
@@ -208,6 +222,22 @@ def _same_geometry(frames: list[Frame]) -> list[list[Frame]]:
     return [members for alike in groups.values() for _, members in alike]
 
 
+def _slabs(frames: list[Frame]) -> list[list[Frame]]:
+    """Parallel volumes in one series, such as both knees: each thick enough for one, and far apart.
+
+    Thinner pieces stay together: what is between them is missing, and is refused as a gap.
+    """
+    along = projections(frames)
+    places = np.unique(np.round(along, 3))
+    if len(places) < 2 * THICK_SLICES:
+        return [frames]
+    steps = np.diff(places)
+    cuts = places[:-1][steps > APART_STEPS * np.median(steps)]
+    number = np.searchsorted(cuts, np.round(along, 3))
+    slabs = [[f for f, n in zip(frames, number, strict=True) if n == slab] for slab in range(len(cuts) + 1)]
+    return slabs if all(len({f.place for f in slab}) >= THICK_SLICES for slab in slabs) else [frames]
+
+
 def _near(a: tuple[float, ...] | None, b: tuple[float, ...] | None, tolerance: float) -> bool:
     return max(abs(x - y) for x, y in zip(a or (), b or (), strict=True)) <= tolerance
 
@@ -220,7 +250,9 @@ def _parts(stack: Series, index: int) -> list[Series]:
         identity = (frame.uid, frame.number) if frame.uid else frame.name
         if firsts.setdefault(identity, frame) is not frame:
             copies.append(frame)
-    whole_stack = replace(stack, index=index, copies=tuple(copies))
+    parts, strays = _without_strays(split_parts(list(firsts.values())))
+    notices = (Notice("PS-W21", f"{len(strays)} images of another echo between the slices were left out"),)
+    whole_stack = replace(stack, index=index, copies=tuple(copies), left_out=stack.left_out + strays)
     return [
         replace(
             whole_stack,
@@ -228,7 +260,20 @@ def _parts(stack: Series, index: int) -> list[Series]:
             echo=part.echo,
             phase=part.phase,
             phase_text=part.phase_text,
-            notices=stack.notices + part.notices,
+            notices=stack.notices + part.notices + (notices if strays else ()),
         )
-        for part in split_parts(list(firsts.values()))
+        for part in parts
     ] or [whole_stack]
+
+
+def _without_strays(parts: list[Part]) -> tuple[list[Part], tuple[Frame, ...]]:
+    """A few images at places of their own are no echo of the others: a localizer along the slices."""
+    places = [{frame.place for frame in part.frames} for part in parts]
+    is_stray = [
+        len(mine) <= FEW_SLICES and all(mine.isdisjoint(other) for other in places if other is not mine)
+        for mine in places
+    ]
+    kept = [part for part, stray in zip(parts, is_stray, strict=True) if not stray]
+    if not kept or max(len({f.place for f in part.frames}) for part in kept) <= FEW_SLICES:
+        return parts, ()
+    return kept, tuple(f for part, stray in zip(parts, is_stray, strict=True) if stray for f in part.frames)

@@ -50,7 +50,7 @@ def test_a_file_that_cannot_be_read_is_passed_over_where_it_is_asked_for(
 def test_fewer_slices_are_read_where_it_is_asked_for(
     image, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_dicom(image.with_array(image.array[:, :, :3]), tmp_path / "exam")
+    write_dicom(Volume(image.array[:, :, :3], image.affine), tmp_path / "exam")
     assert predict(tmp_path / "exam", tiny_run) == 3
     assert "PS-A40: localizer-like: 3 slices, a volume needs 4" in capsys.readouterr().err
     assert predict(tmp_path / "exam", tiny_run, "--min-slices", "3") == 0

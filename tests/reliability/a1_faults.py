@@ -178,6 +178,17 @@ def in_fragments(folder: Path) -> None:
     write_series(folder, change)
 
 
+def wrong_offsets(folder: Path) -> None:
+    """A basic offset table whose only entry leads into the image."""
+
+    def change(_k: int, ds: Dataset) -> Dataset:
+        ds = compressed(JPEGLSLossless, ds)
+        ds.PixelData = ds.PixelData[:8] + b"\x10\0\0\0" + ds.PixelData[12:]
+        return ds
+
+    write_series(folder, change)
+
+
 def eight_bits(encode: Callable[[np.ndarray, Dataset], None]) -> Write:
     """The series with 8-bit pixels, lossy: its grey values cannot tell the place."""
 

@@ -23,6 +23,8 @@ from pydicom.uid import (
 AXIAL = {"along_row": (1.0, 0.0, 0.0), "along_column": (0.0, 1.0, 0.0)}
 FAR = (80.0, 0.0, 0.0)
 SLICES = range(GRID.n)
+HALF_WAY = tuple(GRID.lps @ [0, 0, 0.5, 1])[:3]
+"""Between the first slice and the second."""
 
 
 def series(**tags: object) -> Write:
@@ -91,7 +93,7 @@ def three_planes(n: int) -> Write:
 
 def between(folder: Path) -> None:
     """Three images between the slices, in every number like them."""
-    grid = Grid(n=3, step=4.0, origin=tuple(GRID.lps @ [0, 0, 0.5, 1])[:3])
+    grid = Grid(n=3, step=4.0, origin=HALF_WAY)
     write_series(folder, grid=grid, prefix="loc", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
 
 
@@ -244,3 +246,31 @@ def blanks(folder: Path) -> None:
         return {"ImagePositionPatient": ("DS", "\\".join(position).encode() + b"\0"), "EchoTime": ("DS", b" 4.40 ")}
 
     raw_values(values)(folder)
+
+
+def place_text(k: int) -> bytes:
+    """Image Position (Patient) of slice k as stored."""
+    text = "\\".join(decimal(v) for v in (GRID.lps @ [0, 0, k, 1])[:3])
+    return (text + " " * (len(text) % 2)).encode()
+
+
+def phases_by(tags_of: Callable[[int, int], dict[str, object] | None]) -> Write:
+    """Two images at each place, the second 500 grey values higher; None drops one."""
+
+    def change(k: int, _ds: Dataset) -> list[Dataset]:
+        return [again(k, c, tags) for c in (0, 1) if (tags := tags_of(k, c)) is not None]
+
+    return lambda folder: write_series(folder, change)
+
+
+def both_sides(folder: Path) -> None:
+    """Two parallel stacks under one UID, 16 cm apart, the second of its own Instance Numbers."""
+    write_series(folder)
+    far = tuple(GRID.lps @ [0, 0, 200, 1])[:3]
+    write_series(folder, lambda k, _: image(Grid(origin=far), k, InstanceNumber=17 + k), prefix="right")
+
+
+def hole(folder: Path) -> None:
+    """Four slices, twenty missing ones, and twelve slices."""
+    grid = Grid(n=36)
+    write_series(folder, lambda k, ds: None if 4 <= k < 24 else ds, grid=grid)
