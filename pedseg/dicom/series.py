@@ -164,7 +164,7 @@ def _stacks(key: SeriesKey, frames: list[Frame]) -> list[Series]:
     """The stacks of one series; small ones and localizers stand beside the large ones as left out."""
     damaged = tuple(f for f in frames if f.fault is not None)
     groups = _same_geometry([f for f in frames if f.fault is None])
-    if len(groups) > 1 and max(map(len, groups)) == 1:  # some systems give every frame a stack of its own
+    if len(groups) > 1 and max(map(len, groups)) <= FEW_SLICES:  # some systems number stacks frame by frame
         groups = _same_geometry([replace(f, stack_id="") for f in frames if f.fault is None])
     is_large = [len({f.place for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
     large = [g for g, taken in zip(groups, is_large, strict=True) if taken]
