@@ -35,7 +35,7 @@ class Series:
         frames: its images, one for each SOP Instance UID, in no meaningful order.
         copies: further images with a UID that is already among the frames.
         left_out: other images of the same series that form no stack of their own.
-        siblings: images of other stacks of the same series.
+        siblings: images of other stacks of the same series that differ in orientation, spacing or matrix.
         damaged: images of the same series that cannot be used; each holds its fault.
         n_in_series, n_files_in_series: images and files of the whole series.
         instances: least and largest Instance Number of the whole series.
@@ -181,7 +181,7 @@ def _stacks(key: SeriesKey, frames: list[Frame]) -> list[Series]:
             key=key,
             frames=tuple(group),
             left_out=left_out,
-            siblings=tuple(f for other in large if other is not group for f in other),
+            siblings=tuple(f for g in large if g is not group and g[0].stack_id == group[0].stack_id for f in g),
             damaged=damaged,
             n_in_series=len({(f.uid, f.number) for f in frames}),
             n_files_in_series=len({f.uid for f in frames}),

@@ -50,6 +50,18 @@ def two_halves(folder: Path) -> None:
         save(enhanced([(k, frame_groups(k)) for k in half]), folder / f"half{len(half)}")
 
 
+def single_frames(folder: Path) -> None:
+    """An enhanced file for each slice."""
+    for k in order():
+        save(enhanced([(k, frame_groups(k))]), folder / f"file{k}")
+
+
+def two_slabs(folder: Path) -> None:
+    """Two stacks of eight frames, the second one step behind the first."""
+    ds = enhanced([(k, frame_groups(k, stack=str(1 + k // 8))) for k in order()])
+    save(ds, folder / "file")
+
+
 def half_a_concatenation(folder: Path) -> None:
     """The slices 0 to 9 of a concatenation of two files."""
     ds = enhanced([(k, frame_groups(k)) for k in range(10)])

@@ -375,6 +375,7 @@ ENHANCED = (
     DicomRow("57", "an enhanced file, its frames in no order", en.file_of()),
     DicomRow("57-reversed", "frames last to first", en.file_of(numbers=range(15, -1, -1))),
     DicomRow("57-two-files", "one series in two files", en.two_halves),
+    DicomRow("57-single", "a file for each frame", en.single_frames),
     DicomRow("57-rle", "compressed", en.compressed),
     DicomRow("57-legacy", "converted from single images", en.legacy_converted),
     DicomRow("57-own", "nothing shared", en.file_of(en.nothing_shared)),
@@ -450,6 +451,8 @@ ENHANCED = (
     ),
     DicomRow("58-localizer", "three frames of another stack", en.localizer_frames, notices=W21),
     DicomRow("58-stacks", "two knees in one file", en.two_stacks, "PS-A20", "40x48x16.*; 2 .*40x48x10"),
+    DicomRow("58-slabs", "two slabs, one behind the other", en.two_slabs, "PS-A20", "40x48x8.*; 2 .*40x48x8"),
+    DicomRow("58-slab", "the first of two slabs", en.two_slabs, choice={"series": 1}, grid=replace(GRID, n=8)),
     DicomRow("58-stack", "the first of two knees", en.two_stacks, choice={"series": 1}),
 )
 REST = (
