@@ -181,7 +181,7 @@ def _stacks(key: SeriesKey, frames: list[Frame]) -> list[Series]:
             key=key,
             frames=tuple(group),
             left_out=left_out,
-            siblings=tuple(f for g in large if g is not group and g[0].stack_id == group[0].stack_id for f in g),
+            siblings=tuple(f for other in large if not _alike(other[0], group[0]) for f in other),
             damaged=damaged,
             n_in_series=len({(f.uid, f.number) for f in frames}),
             n_files_in_series=len({f.uid for f in frames}),
@@ -209,6 +209,15 @@ def _same_geometry(frames: list[Frame]) -> list[list[Frame]]:
         else:
             alike.append((frame, [frame]))
     return [members for alike in groups.values() for _, members in alike]
+
+
+def _alike(a: Frame, b: Frame) -> bool:
+    """Whether two images could be slices of one stack."""
+    return (
+        a.matrix == b.matrix
+        and _near(a.orientation, b.orientation, ORIENTATION_TOLERANCE)
+        and _near(a.spacing_mm, b.spacing_mm, SPACING_TOLERANCE_MM)
+    )
 
 
 def _near(a: tuple[float, ...] | None, b: tuple[float, ...] | None, tolerance: float) -> bool:

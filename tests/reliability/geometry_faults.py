@@ -186,13 +186,6 @@ def old_position(_: int, ds: Dataset) -> Dataset:
     return without_place(_, ds)
 
 
-def bilateral(folder: Path) -> None:
-    """Both knees under one series, 90 mm apart."""
-    write_series(folder)
-    other = replace(GRID, origin=tuple(np.add(GRID.origin, along(90))))
-    write_series(folder, lambda k, _: image(other, k, InstanceNumber=17 + k), grid=other, prefix="other")
-
-
 def two_acquisitions(folder: Path) -> None:
     """A second acquisition of the same slices, the table 0.3 mm farther."""
     write_series(folder)

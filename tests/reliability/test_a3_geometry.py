@@ -75,13 +75,6 @@ GAPS = (
         "off the even spacing",
     ),
     DicomRow("36-twice", "one slice twice, another missing", geo.twice_and_missing, "PS-A36", "8 and 9 of 15: 1 image"),
-    DicomRow(
-        "36-knees",
-        "two knees, 90 mm apart",
-        geo.bilateral,
-        "PS-A36",
-        r"gap of 7\d\.\d\d mm .* slice 16 and 17 of 32",
-    ),
     DicomRow("37", "the first slice missing", without(0), says="2 to 16 for 15", notices=W37, grid=BUT_FIRST),
     DicomRow("37-both", "both ends missing", without(0, 15), says="2 to 15 for 14 images", notices=W37, grid=None),
     DicomRow(
