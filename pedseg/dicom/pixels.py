@@ -18,13 +18,9 @@ from pydicom.pixels.processing import apply_modality_lut
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
-<<<<<<< HEAD
 from pedseg.dicom.bounded import BoundedFile
 from pedseg.dicom.codestream import HEAD_BYTES, coded_size
-from pedseg.dicom.frame import Frame, PixelData
-=======
 from pedseg.dicom.frame import ENHANCED_CLASSES, Frame, PixelData
->>>>>>> w1
 from pedseg.dicom.header import NATIVE, PARSE_FAULTS, read_inflated
 from pedseg.dicom.values import uid_name
 from pedseg.errors import InputError
@@ -130,31 +126,24 @@ def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-<<<<<<< HEAD
             with BoundedFile(first.path) as bounded:
-                for plane in iter_pixels(bounded, raw=True, indices=indices):
+                for plane in iter_pixels(_source(first, bounded), raw=True, indices=indices):
                     if plane.shape != first.matrix:
                         raise ValueError(f"decoded to {plane.shape}")
                     yield plane
-=======
-            for plane in iter_pixels(_source(first), raw=True, indices=indices):
-                if plane.shape != first.matrix:
-                    raise ValueError(f"decoded to {plane.shape}")
-                yield plane
->>>>>>> w1
     except (OSError, RuntimeError, *PARSE_FAULTS) as error:
         raise InputError("PS-A121", f"the pixels of {first.name} cannot be decoded: export the series again") from error
 
 
-def _source(frame: Frame) -> Path | Dataset:
+def _source(frame: Frame, file: BoundedFile) -> BoundedFile | Dataset:
     """The file; where the table of offsets of a single image is wrong, its data set without the table."""
-    with frame.path.open("rb") as file:
-        file.seek(_pixels(frame).at)
-        head = file.read(12)
+    file.seek(_pixels(frame).at)
+    head = file.read(12)
+    file.seek(0)
     length = int.from_bytes(head[4:8], "little")
     if frame.sop_class in ENHANCED_CLASSES or not length or not any(head[8:]):
-        return frame.path
-    dataset = dcmread(frame.path)
+        return file
+    dataset = dcmread(file)
     dataset.PixelData = _ITEM + bytes(4) + dataset.PixelData[8 + length :]
     return dataset
 

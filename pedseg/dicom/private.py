@@ -33,7 +33,7 @@ def private_facts(values: Mapping[int, bytes], *, little_endian: bool) -> dict[s
         `slices_of_acquisition` (GE), `slices_of_stack` (Philips), and `philips_scale_slope`: stored values
         divided by it, with Rescale Slope, would be Philips' floating point values; it is not applied.
     """
-    found = {}
+    found: dict[str, float] = {}
     for name, (tag, creator, kind) in _ELEMENTS.items():
         owner, raw = values.get(_creator_of(tag)), values.get(tag)
         if not isinstance(owner, bytes) or not isinstance(raw, bytes) or owner.strip(b" \0") != creator:

@@ -24,13 +24,9 @@ from pedseg.errors import InputError, Notice
 from pedseg.volumes.volume import Volume
 
 log = logging.getLogger("pedseg.dicom")
-<<<<<<< HEAD
-_LOSSY = (JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
+_LOSSY = (HTJ2K, JPEG2000, JPEG2000MC, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 _OF_ALL = frozenset(["laterality", "philips_scale_slope"])
 """Facts that are told only where all images agree on them."""
-=======
-_LOSSY = (HTJ2K, JPEG2000, JPEG2000MC, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
->>>>>>> w1
 
 
 @dataclass(frozen=True)

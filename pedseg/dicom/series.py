@@ -38,7 +38,7 @@ class Series:
         frames: its images, one for each SOP Instance UID, in no meaningful order.
         copies: further images with a UID that is already among the frames.
         left_out: other images of the same series that form no stack of their own.
-        siblings: images of other stacks of the same series.
+        siblings: images of other stacks of the same series that differ in orientation, spacing or matrix.
         damaged: images of the same series that cannot be used; each holds its fault.
         n_in_series, n_files_in_series: images and files of the whole series.
         instances: least and largest Instance Number of the whole series.
@@ -161,14 +161,10 @@ def _stacks(series: Belonging) -> list[Series]:
     """The stacks of one series; small ones and localizers stand beside the large ones as left out."""
     frames = series.frames
     damaged, n_cut = _damaged(frames)
-<<<<<<< HEAD
-    groups = _same_geometry([f for f in frames if f.fault is None])
-    if len(groups) > 1 and max(map(len, groups)) == 1:  # some systems give every frame a stack of its own
-        groups = _same_geometry([replace(f, stack_id="") for f in frames if f.fault is None])
-=======
     alike = _same_geometry([f for f in frames if f.fault is None])
+    if len(alike) > 1 and max(map(len, alike)) <= FEW_SLICES:  # some systems number stacks frame by frame
+        alike = _same_geometry([replace(f, stack_id="") for f in frames if f.fault is None])
     groups = [slab for group in alike for slab in _slabs(group)]
->>>>>>> w1
     is_large = [len({f.place for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
     large = [g for g, taken in zip(groups, is_large, strict=True) if taken]
     left_out = tuple(f for g, taken in zip(groups, is_large, strict=True) if not taken for f in g) if large else ()
@@ -184,7 +180,7 @@ def _stacks(series: Belonging) -> list[Series]:
             key=series.key,
             frames=tuple(group),
             left_out=left_out,
-            siblings=tuple(f for other in large if other is not group for f in other),
+            siblings=tuple(f for other in large if not _alike(other[0], group[0]) for f in other),
             damaged=damaged,
             n_in_series=len({(f.uid or f.name, f.number) for f in frames}),
             n_files_in_series=len({f.uid or f.name for f in frames}),
@@ -236,6 +232,15 @@ def _slabs(frames: list[Frame]) -> list[list[Frame]]:
     number = np.searchsorted(cuts, np.round(along, 3))
     slabs = [[f for f, n in zip(frames, number, strict=True) if n == slab] for slab in range(len(cuts) + 1)]
     return slabs if all(len({f.place for f in slab}) >= THICK_SLICES for slab in slabs) else [frames]
+
+
+def _alike(a: Frame, b: Frame) -> bool:
+    """Whether two images could be slices of one stack."""
+    return (
+        a.matrix == b.matrix
+        and _near(a.orientation, b.orientation, ORIENTATION_TOLERANCE)
+        and _near(a.spacing_mm, b.spacing_mm, SPACING_TOLERANCE_MM)
+    )
 
 
 def _near(a: tuple[float, ...] | None, b: tuple[float, ...] | None, tolerance: float) -> bool:

@@ -130,9 +130,10 @@ def _check_gaps(frames: Sequence[Frame], along: NDArray[np.float64]) -> None:
     """Missing slices: a distance that is a multiple of the usual one."""
     distances = np.diff(along)
     usual = float(np.median(distances))
-    missing = np.maximum(np.round(distances / usual).astype(int) - 1, 0)
-    regular = np.abs(distances / usual - 1) <= 2 * UNEVEN_RATIO
-    if not (missing > 0).any() or not (regular | (missing > 0)).all():
+    steps = np.round(distances / usual).astype(int)
+    multiple = np.abs(distances / usual - steps) <= 2 * UNEVEN_RATIO * steps
+    missing = np.maximum(steps - 1, 0)
+    if not missing.any() or not multiple.all():
         return
     n_missing = int(missing.sum())
     k = int(np.argmax(missing > 0))

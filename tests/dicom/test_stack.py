@@ -17,12 +17,14 @@ from pedseg.dicom.private import PRIVATE_TAGS, private_facts
 from pedseg.dicom.series import Series, group_frames
 from pedseg.dicom.stack import SILENT_MM, UNEVEN_MM, build_stack
 from pedseg.dicom.values import place_of
-from pedseg.errors import GeometryError
+from pedseg.errors import GeometryError, PedsegError
+from pedseg.volumes.geometry import Geometry
 
 ROWS, COLUMNS, N = 320, 256, 12
 SPACING, STEP = (0.4, 0.6), 0.9
 WRONG_MM = 0.04
 """The catalogue's bar: a voxel farther off than this is wrong."""
+WILD_CODES = ("PS-A30", "PS-A36", "PS-A38", "PS-A40", "PS-A43", "PS-A44", "PS-A45")
 KEY = SeriesKey("", "study", "series", "frame of reference", "4")
 
 
@@ -105,6 +107,31 @@ def test_no_voxel_is_silently_wrong(seed, off_mm, turn, stretch_mm):
     if off_mm <= 1e-6 and turn == stretch_mm == 0:
         assert worst <= 1e-5
         assert stack.notices == ()
+
+
+WILD = st.sampled_from([0.0, -0.0, 1e-9, 1e-3, 0.3, 1.0, -1.0, 1.0001, 7.5, -250.0, 1e5])
+
+
+AXIAL = st.just((1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
+STEPS = st.builds(lambda dx, dz: [(k * dx, 0.0, k * dz) for k in range(6)], WILD, WILD)
+
+
+@given(
+    positions=STEPS | st.lists(st.tuples(WILD, WILD, WILD), min_size=4, max_size=8),
+    orientation=AXIAL | st.tuples(*[WILD] * 6),
+    second=AXIAL | st.tuples(*[WILD] * 6),
+    spacing=st.tuples(*[st.sampled_from([1e-3, 0.3, 10.0])] * 2),
+)
+def test_whatever_the_numbers_there_is_a_grid_or_a_typed_refusal(positions, orientation, second, spacing):
+    both = (orientation, second)
+    images = [frame(k, p, np.array(both[k % 3 == 2]), spacing) for k, p in enumerate(positions)]
+    for series in group_frames(images):
+        code = ""
+        try:
+            stack = build_stack(series, min_slices=2)
+        except PedsegError as refusal:
+            code = refusal.code
+        assert code in WILD_CODES or Geometry((COLUMNS, ROWS, len(stack.frames)), stack.affine).voxel_mm3 > 0
 
 
 def test_an_odd_slice_does_not_move_the_others():

@@ -50,6 +50,18 @@ def two_halves(folder: Path) -> None:
         save(enhanced([(k, frame_groups(k)) for k in half]), folder / f"half{len(half)}")
 
 
+def single_frames(folder: Path) -> None:
+    """An enhanced file for each slice."""
+    for k in order():
+        save(enhanced([(k, frame_groups(k))]), folder / f"file{k}")
+
+
+def two_slabs(folder: Path) -> None:
+    """Two stacks of eight frames, the second one step behind the first."""
+    ds = enhanced([(k, frame_groups(k, stack=str(1 + k // 8))) for k in order()])
+    save(ds, folder / "file")
+
+
 def half_a_concatenation(folder: Path) -> None:
     """The slices 0 to 9 of a concatenation of two files."""
     ds = enhanced([(k, frame_groups(k)) for k in range(10)])
@@ -137,6 +149,55 @@ def own_stacks(k: int, groups: Dataset) -> None:
     """Every frame names a stack of its own."""
     groups.FrameContentSequence[0].StackID = str(k + 1)
     groups.FrameContentSequence[0].InStackPositionNumber = 1
+
+
+def stacks_of_two(k: int, groups: Dataset) -> None:
+    """A Stack ID for every pair of frames."""
+    groups.FrameContentSequence[0].StackID = str(k // 2 + 1)
+    groups.FrameContentSequence[0].InStackPositionNumber = k % 2 + 1
+
+
+def nothing_counted(_: int, groups: Dataset) -> None:
+    """No Stack ID, no In-Stack Position, no indices."""
+    groups.FrameContentSequence = Sequence([item(FrameAcquisitionNumber=1)])
+
+
+def empty_items(_: int, groups: Dataset) -> None:
+    """Macros of which the frame repeats the name only: the shared ones count."""
+    for macro in SHARED:
+        setattr(groups, macro, Sequence([Dataset()]))
+
+
+def doubled_values(ds: Dataset) -> None:
+    """A Real World Value Mapping, as Philips writes it into every enhanced file."""
+    mapping = item(LUTLabel="double", RealWorldValueSlope=2.0, RealWorldValueIntercept=0.0)
+    ds.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence = Sequence([mapping])
+
+
+def own_place_at_the_top(ds: Dataset) -> None:
+    """Position, orientation and spacing of no frame in the file's own header."""
+    ds.ImagePositionPatient, ds.ImageOrientationPatient = ["1", "2", "3"], ["1", "0", "0", "0", "1", "0"]
+    ds.PixelSpacing, ds.SpacingBetweenSlices, ds.SliceThickness = ["7", "7"], "7", "7"
+
+
+def copied(folder: Path) -> None:
+    """The file twice under two names."""
+    file_of()(folder)
+    (folder / "copy").write_bytes((folder / "file").read_bytes())
+
+
+def frame_copied(folder: Path) -> None:
+    """One frame twice in the file."""
+    ks = [*range(GRID.n), 4]
+    save(enhanced([(k, frame_groups(k)) for k in ks]), folder / "file")
+
+
+def frame_contradicted(folder: Path) -> None:
+    """Another picture at the place of frame 5."""
+    ds = enhanced([(k, frame_groups(k)) for k in (*range(GRID.n), 4)])
+    plane = GRID.plane(4).astype("<u2").nbytes
+    ds.PixelData = ds.PixelData[:-plane] + GRID.plane(9).astype("<u2").tobytes()
+    save(ds, folder / "file")
 
 
 def other_measures(k: int, groups: Dataset) -> None:

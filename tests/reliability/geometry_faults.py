@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from mr_series import GRID, Change, Grid, decimal, image, raw, uid, write_series
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 Write = Callable[[Path], object]
 Vector = tuple[float, float, float]
@@ -118,6 +119,83 @@ def thick_text(folder: Path) -> None:
         return raw(raw(ds, "SliceThickness", "DS", b"thin"), "SpacingBetweenSlices", "DS", b"nan ")
 
     write_series(folder, change)
+
+
+def even(text: str) -> bytes:
+    """Padded to an even number of bytes."""
+    return (text + " " * (len(text) % 2)).encode()
+
+
+def odd_digits(folder: Path) -> None:
+    """Numbers with signs, exponents and spaces, and no digit before or behind the point."""
+
+    def change(_: int, ds: Dataset) -> Dataset:
+        x, y, z = map(float, ds.ImagePositionPatient)
+        raw(ds, "ImagePositionPatient", "DS", even(rf"{x:+.9f}\ {y * 10:.9f}e-1 \{z / 1000:.12f}E+03"))
+        return raw(ds, "PixelSpacing", "DS", even(r".3\.25"))
+
+    write_series(folder, change)
+
+
+def many_digits(folder: Path) -> None:
+    """Numbers of more than the 16 characters allowed."""
+
+    def change(k: int, ds: Dataset) -> Dataset:
+        position = (GRID.lps @ [0, 0, k, 1])[:3]
+        return raw(ds, "ImagePositionPatient", "DS", even("\\".join(f"{v:.17f}" for v in position)))
+
+    write_series(folder, change)
+
+
+def one_too_long(folder: Path) -> None:
+    """The directions of one slice are 1 % too long."""
+    some([7], ImageOrientationPatient=orientation(np.multiply(GRID.along_row, 1.01), GRID.along_column))(folder)
+
+
+def few_digits(digits: int) -> Write:
+    """Directions printed with so many digits behind the point."""
+    numbers = (*GRID.along_row, *GRID.along_column)
+    return series(ImageOrientationPatient=[f"{v:.{digits}f}" for v in numbers])
+
+
+def nested(change: Change | None = None, *, icon: bool = False) -> Write:
+    """Sequences whose items hold another image's place, matrix and pixels, before and behind the image's own."""
+
+    def with_items(k: int, ds: Dataset) -> Dataset:
+        item = Dataset()
+        item.ImagePositionPatient, item.ImageOrientationPatient = ["1", "2", "3"], ["1", "0", "0", "0", "1", "0"]
+        item.PixelSpacing, item.Rows, item.Columns = ["7", "7"], 2, 2
+        if icon:
+            item.BitsAllocated, item.PixelData = 8, b"\1\2\3\4"
+        ds.SourceImageSequence, ds.IconImageSequence = Sequence([item]), Sequence([item])
+        ds["IconImageSequence"].is_undefined_length = item.is_undefined_length_sequence_item = bool(k % 2)
+        made = change(k, ds) if change else ds
+        return made if isinstance(made, Dataset) else ds
+
+    return series(with_items)
+
+
+def without_place(_: int, ds: Dataset) -> Dataset:
+    del ds.ImagePositionPatient
+    return ds
+
+
+def old_position(_: int, ds: Dataset) -> Dataset:
+    """Image Position of ACR-NEMA times, which lies in no patient coordinates."""
+    ds.add_new(0x00200030, "DS", ds.ImagePositionPatient)
+    return without_place(_, ds)
+
+
+def two_acquisitions(folder: Path) -> None:
+    """A second acquisition of the same slices, the table 0.3 mm farther."""
+    write_series(folder)
+    other = replace(GRID, origin=tuple(np.add(GRID.origin, along(0.3))))
+    write_series(folder, grid=other, prefix="other", AcquisitionNumber=2)
+
+
+def in_halves(folder: Path) -> None:
+    """Even and odd slices are two acquisitions of one volume, a step of 1.6 mm each."""
+    write_series(folder, lambda k, _: image(GRID, k, AcquisitionNumber=k % 2 + 1, InstanceNumber=k // 2 + 1))
 
 
 def private(group: int, creator: str, element: int, vr: str, value: object) -> Write:

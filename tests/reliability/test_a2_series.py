@@ -66,9 +66,6 @@ ROWS = (
     DicomRow("21-digits", "spacing written with other digits",
              each(lambda k: {"PixelSpacing": ["0.3", "0.25"] if k % 2 else ["0.3000000", "2.5e-1"]})),
     DicomRow("21-blanks", "numbers with blanks, signs and zeros", build.blanks),
-<<<<<<< HEAD
-    DicomRow("21-turning", "a projection that turns", build.turning, "PS-A20", "none of 16 series"),
-=======
     DicomRow("21-unknown", "geometry written as values of unknown type",
              raw_values(lambda k: {"ImagePositionPatient": ("UN", build.place_text(k)), "Rows": ("UN", b"\x30\0"),
                                    "PixelSpacing": ("UN", b"0.3\\0.25")})),
@@ -77,8 +74,7 @@ ROWS = (
     DicomRow("21-one-side", "both knees, one chosen", build.both_sides, choice={"series": 1}),
     DicomRow("21-hole", "a hole of twenty slices between four and twelve", build.hole, "PS-A36",
              "20 images are missing"),
-    DicomRow("21-turning", "a projection that turns", build.turning, "PS-A20", "16 series fit"),
->>>>>>> w1
+    DicomRow("21-turning", "a projection that turns", build.turning, "PS-A20", "none of 16 series"),
     DicomRow("22", "a localizer of the same matrix", together(series(), build.localizer()),
              notices=("PS-W21",)),
     DicomRow("22-named", "nine images that the scanner calls a localizer",

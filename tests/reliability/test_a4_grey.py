@@ -151,6 +151,7 @@ SCALING = (
     ),
     Deed("62-alike", "constant scales leave the z-score as it is", scaled_alike),
     DicomRow("62-enhanced", "a slope for each frame", en.file_of(en.own_slopes)),
+    DicomRow("63-enhanced", "a Real World Value Mapping for all frames", en.file_of(en.doubled_values)),
     DicomRow(
         "62-nan",
         "a slope of nan",
