@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pedseg.cli import make_parser, run
+from pedseg.cli import make_parser, positive, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,9 +26,22 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--series", help="which series of a DICOM folder: its index in the list, or its UID")
     flags.add_argument("--echo", type=int, help="which echo of a series")
     flags.add_argument("--phase", type=int, help="which phase of a series")
+    _add_reading(flags)
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda[:n] or mps")
     flags.add_argument("--overwrite", action="store_true", help="replace an earlier output")
     return flags
+
+
+def _add_reading(flags: argparse.ArgumentParser) -> None:
+    reading = flags.add_argument_group("reading DICOM")
+    reading.add_argument("--skip-unreadable", action="store_true", help="go on without files that cannot be read")
+    reading.add_argument("--min-slices", type=positive, default=4, metavar="N", help="fewer are refused")
+    reading.add_argument("--max-voxels", type=positive, default=1024**3, metavar="N", help="more are refused")
+    reading.add_argument("--any-modality", action="store_true", help="take CT too")
+    reading.add_argument(
+        "--monochrome1", choices=("stored", "inverted"), default="",
+        help="grey values of MONOCHROME1 images; as stored where all are",
+    )  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,14 +50,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _job(flags: argparse.Namespace) -> int:
+    from pedseg.dicom import ReadOptions
     from pedseg.storage.inputs import Choice
     from pedseg_predict.job import PredictOptions, exit_code, pedseg_predict
 
+    reading = ReadOptions(
+        skip_unreadable=flags.skip_unreadable,
+        min_slices=flags.min_slices,
+        max_voxels=flags.max_voxels,
+        any_modality=flags.any_modality,
+        monochrome1=flags.monochrome1,
+    )
     series = int(flags.series) if flags.series and flags.series.isdigit() else flags.series
     options = PredictOptions(
         model=flags.model,
         domain=flags.domain,
-        choice=Choice(series, flags.echo, flags.phase),
+        choice=Choice(series, flags.echo, flags.phase, reading),
         device=flags.device,
         overwrite=flags.overwrite,
         each=flags.each,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pedseg.dicom.repeats import without_copied_parts
 from pedseg.dicom.series import Series
 from pedseg.errors import InputError, Notice, UsageError
 
@@ -29,6 +30,9 @@ def choose(
     """
     stack, notices = _choose_stack(candidates, series)
     of_echo = _choose_echo(stack, echo)
+    if len(of_echo) > 1 and phase is None:
+        of_echo, copied = without_copied_parts(of_echo)
+        notices += copied
     return _choose_phase(of_echo, phase), notices
 
 

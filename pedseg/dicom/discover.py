@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pedseg.dicom.frame import CT_CLASSES, ENHANCED_CLASSES, MR_CLASSES, Frame, single_frame
-from pedseg.dicom.header import Header, NotDicomError, read_header
+from pedseg.dicom.frame import CT_CLASSES, ENHANCED_CLASSES, MR_CLASS, MR_CLASSES, Frame, single_frame
+from pedseg.dicom.header import TAGS, Header, NotDicomError, read_header
 from pedseg.dicom.multiframe import multi_frames
 from pedseg.dicom.series import Series, group_frames
-from pedseg.dicom.tree import escaped, unreadable, walk_files
+from pedseg.dicom.tree import EMPTY, MAX_DEPTH, TOO_DEEP, UNREADABLE, escaped, kind_of, unreadable, walk_files
 from pedseg.dicom.values import uid_name, whole
 from pedseg.errors import InputError, Notice, UsageError
+
+NOT_DICOM = "not DICOM"
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Discovery:
         n_files: files looked into.
         series: candidate volumes, by `index`, echo and phase.
         skipped: reason -> number of files.
+        kinds: ending -> number, of the files that are not DICOM.
         notices: warnings about files.
     """
 
@@ -31,7 +35,17 @@ class Discovery:
     n_files: int
     series: tuple[Series, ...]
     skipped: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+
+    @property
+    def passed_over(self) -> str:
+        """What was skipped, in one line."""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.kinds.items())
+        return ", ".join(
+            f"{count} {reason}" + (f" ({kinds})" if reason == NOT_DICOM else "")
+            for reason, count in self.skipped.items()
+        )
 
 
 def discover(path: str | Path, *, skip_unreadable: bool = False, any_modality: bool = False) -> Discovery:
@@ -50,36 +64,61 @@ def discover(path: str | Path, *, skip_unreadable: bool = False, any_modality: b
     root = Path(path)
     if not root.exists():
         raise UsageError("PS-A03", f"no file or folder named {escaped(root.name)!r}: check the path")
-    classes = MR_CLASSES | CT_CLASSES if any_modality else MR_CLASSES
-    frames: list[Frame] = []
-    skipped: Counter[str] = Counter()
+    seen = _Seen(MR_CLASSES | CT_CLASSES if any_modality else MR_CLASSES)
     n_files = 0
-    for file, name in walk_files(root, skipped, skip_unreadable=skip_unreadable):
-        n_files += 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of values nobody asked for, and shows them
+        for file, name in walk_files(root, seen.skipped, skip_unreadable=skip_unreadable):
+            n_files += 1
+            seen.look_into(file, name, skip_unreadable=skip_unreadable)
+    counts = dict(sorted(seen.skipped.items())), dict(sorted(seen.kinds.items()))
+    return Discovery(root, n_files, group_frames(seen.frames), *counts, notices=_notices(seen.skipped, seen.frames))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a walk has found so far."""
+
+    classes: frozenset[str]
+    frames: list[Frame] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def look_into(self, file: Path, name: str, *, skip_unreadable: bool) -> None:
+        """Take the images of one file, or count why there are none."""
         try:
-            frames.extend(_frames_of(file, name, classes, skipped))
+            self.frames.extend(_frames_of(file, name, self.classes, self.skipped))
+        except NotDicomError:
+            self.skipped[NOT_DICOM] += 1
+            self.kinds[kind_of(file)] += 1
         except OSError as error:
             if not skip_unreadable:
                 raise unreadable(name, error) from error
-            skipped["unreadable"] += 1
-    return Discovery(root, n_files, group_frames(frames), dict(sorted(skipped.items())), _notices(skipped, frames))
+            self.skipped[UNREADABLE] += 1
 
 
 def _frames_of(path: Path, name: str, classes: frozenset[str], skipped: Counter[str]) -> tuple[Frame, ...]:
-    """The images of one file; none, and one more in `skipped`, where it holds none of ours."""
+    """The images of one file; none, and one more in `skipped`, where it holds none of ours.
+
+    Raises:
+        NotDicomError: the bytes are not DICOM.
+        OSError: the file cannot be read.
+    """
     if path.name.upper() == "DICOMDIR":
         skipped["DICOMDIR"] += 1  # it lists files, also outside the folder: we look for ourselves
         return ()
-    try:
-        header = read_header(path)
-    except NotDicomError:
-        skipped["not DICOM"] += 1
-        return ()
+    header = read_header(path)
+    whole_header = header.pixels_at >= 0 and not header.truncated
     sop_class = header.text("SOPClassUID")
+    if not sop_class and whole_header:
+        if header.text("Modality") != "MR":
+            skipped["DICOM without SOP class"] += 1
+            return ()
+        header.values[TAGS["SOPClassUID"]] = MR_CLASS.encode()
+        sop_class = MR_CLASS
     if sop_class and sop_class not in classes:
         skipped[f"not an MR image ({uid_name(sop_class)})"] += 1
         return ()
-    whole_header = header.pixels_at >= 0 and not header.truncated
     if not sop_class or not (whole_header or header.text("SeriesInstanceUID")):
         raise InputError("PS-A08", f"{name} ends before its series is named and may be a slice: copy it again")
     grey = header.text("PhotometricInterpretation") in ("", "MONOCHROME1", "MONOCHROME2")
@@ -97,8 +136,12 @@ def _many(header: Header, sop_class: str) -> bool:
 
 def _notices(skipped: Counter[str], frames: list[Frame]) -> tuple[Notice, ...]:
     found = []
-    if skipped["empty file"]:
-        found.append(Notice("PS-W06", f"{skipped['empty file']} empty files were skipped"))
+    if skipped[EMPTY]:
+        found.append(Notice("PS-W06", f"{skipped[EMPTY]} empty files were skipped"))
+    if skipped[UNREADABLE]:
+        found.append(Notice("PS-W07", f"{skipped[UNREADABLE]} files or folders that cannot be read were skipped"))
+    if skipped[TOO_DEEP]:
+        found.append(Notice("PS-W12", f"{skipped[TOO_DEEP]} folders deeper than {MAX_DEPTH} were not searched"))
     if bare := sum(not frame.preamble for frame in frames):
         found.append(Notice("PS-W10", f"{bare} DICOM images without the 128-byte preamble were read"))
     return tuple(found)

@@ -18,7 +18,8 @@ _ENHANCED_MR = frozenset(["1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.
 _ENHANCED_CT = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"])
 ENHANCED_CLASSES = _ENHANCED_MR | _ENHANCED_CT
 """SOP classes that hold many frames: Enhanced and Legacy Converted Enhanced."""
-MR_CLASSES = _ENHANCED_MR | {"1.2.840.10008.5.1.4.1.1.4"}
+MR_CLASS = "1.2.840.10008.5.1.4.1.1.4"
+MR_CLASSES = _ENHANCED_MR | {MR_CLASS}
 CT_CLASSES = _ENHANCED_CT | {"1.2.840.10008.5.1.4.1.1.2"}
 MAX_PIXEL_MM = 10.0
 
@@ -44,6 +45,7 @@ class PhaseKey(NamedTuple):
     flip_angle: float | None = None
     acquisition: float | None = None
     trigger_time: float | None = None
+    series_number: float | None = None
 
 
 _NO_PHASE = PhaseKey()
@@ -278,4 +280,5 @@ def _phase(header: Header) -> PhaseKey:
         flip_angle=number(header.text("FlipAngle")),
         acquisition=number(header.text("AcquisitionNumber")),
         trigger_time=number(header.text("TriggerTime")),
+        series_number=number(header.text("SeriesNumber")),
     )

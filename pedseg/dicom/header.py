@@ -70,9 +70,10 @@ KEYWORDS = (
 )
 TAGS: dict[str, int] = {word: int(tag_for_keyword(word) or 0) for word in KEYWORDS}
 _WANTED = list(TAGS.values())
-_META_GROUP, _PIXEL_GROUP, _PIXEL_ELEMENT = 0x0002, 0x7FE0, 0x0010
+_META_GROUP, _PIXEL_GROUP, _PIXEL_DATA, _PIXEL_ELEMENT = 0x0002, 0x7FE0, 0x0008, 0x0010
 _META_CLASS, _META_SYNTAX = 0x00020002, 0x00020010
 _IMAGE_GROUP, _MODALITY_LUT = 0x0028, 0x3000
+_STORAGE = "1.2.840.10008.5.1.4."
 UNDEFINED = 0xFFFFFFFF
 NATIVE = frozenset(
     [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian],
@@ -171,8 +172,9 @@ def read_header(path: Path) -> Header:
             syntax, sop_class, header = "", b"", Header("", True, {}, -1, 0, size, preamble, truncated=True)
     if sop_class:
         header.values.setdefault(TAGS["SOPClassUID"], sop_class)
-    # Without the preamble only a complete image is believed to be DICOM at all.
-    if not preamble and not (header.pixels_at >= 0 and header.text("SOPClassUID") and header.unsigned("Rows")):
+    # Without the preamble only an image, or one of the standard's classes cut before its pixels, is believed.
+    image = header.pixels_at >= 0 and header.text("SOPClassUID") and header.unsigned("Rows")
+    if not preamble and not (image or header.text("SOPClassUID").startswith(_STORAGE)):
         raise NotDicomError("not DICOM")
     return header
 
@@ -220,12 +222,14 @@ def _file_meta(file: BinaryIO) -> tuple[str, bytes]:
         meta = {int(element[0]): element[3] or b"" for element in elements}
         start = file.tell()
     sop_class = meta.get(_META_CLASS) or b""
-    if meta.get(_META_SYNTAX):
-        return meta[_META_SYNTAX].decode("ascii", "replace").strip(" \0"), sop_class
+    named = (meta.get(_META_SYNTAX) or b"").decode("ascii", "replace").strip(" \0")
+    # Some archives change implicit to explicit and leave the name; pydicom sees to the other way round.
+    if named and named != ImplicitVRLittleEndian:
+        return named, sop_class
     file.seek(start)
     first = file.read(6)
     file.seek(start)
-    if first[:2] == b"\0\x08":
+    if not named and first[:2] == b"\0\x08":
         return str(ExplicitVRBigEndian), sop_class
     explicit = first[4:6].isalpha() and first[4:6].isupper()
     return str(ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian), sop_class
@@ -244,7 +248,10 @@ class _Stop:
     def __call__(self, tag: int, _vr: str | None, length: int) -> bool:
         group = tag >> 16  # a plain integer: comparing pydicom's tags costs a Python call each
         if group >= _PIXEL_GROUP:
-            if tag & 0xFFFF == _PIXEL_ELEMENT and group == _PIXEL_GROUP:
+            number = tag & 0xFFFF
+            if group == _PIXEL_GROUP and number < _PIXEL_DATA:
+                return False  # a group length, or a table of offsets
+            if number == _PIXEL_ELEMENT and group == _PIXEL_GROUP:
                 self.at, self.length = self.file.tell(), length
             return True
         if group == _IMAGE_GROUP and tag & 0xFFFF == _MODALITY_LUT:

@@ -26,6 +26,7 @@ _TEXT = {
     "flip_angle": "flip angle",
     "acquisition": "acquisition",
     "trigger_time": "trigger time",
+    "series_number": "series number",
 }
 _COMPLEX_PARTS = ("P", "PHASE", "R", "REAL", "I", "IMAGINARY")
 
@@ -66,6 +67,8 @@ def multiplicity(frames: Iterable[Frame]) -> int:
 def _split_echoes(frames: Sequence[Frame]) -> list[tuple[int | None, list[Frame]]]:
     leaders = _echo_times(frames)
     groups = _group(frames, lambda f: leaders.get(f.echo_time_ms))
+    if None in groups and len(groups) == 2 and multiplicity(frames) == 1:
+        return [(None, list(frames))]  # the tag is missing in some images of one volume
     if len(groups) == 1 and multiplicity(frames) > 1:
         groups = _group(frames, lambda f: f.echo_number)
     if len(groups) == 1:
@@ -123,13 +126,13 @@ def _group(frames: Iterable[Frame], key: Callable[[Frame], Any]) -> dict[Any, li
 
 def _prefer_magnitude(phases: list[Part]) -> tuple[list[Part], tuple[Notice, ...]]:
     """Where all phases but some are phase, real or imaginary images, those are left out."""
-    kept = [part for part in phases if not _is_complex_part(part)]
+    kept = [part for part in phases if not complex_part(part.frames[0])]
     if not kept or len(kept) == len(phases):
         return phases, ()
     n_left = sum(len(part.frames) for part in phases) - sum(len(part.frames) for part in kept)
     return kept, (Notice("PS-W21", f"{n_left} phase, real or imaginary images at the same positions were left out"),)
 
 
-def _is_complex_part(part: Part) -> bool:
-    kinds = part.frames[0].phase.kind
-    return any(word.split("_")[0].split(" ")[0] in _COMPLEX_PARTS for word in kinds[:1])
+def complex_part(frame: Frame) -> bool:
+    """Whether Image Type calls it a phase, real or imaginary image."""
+    return any(word.split("_")[0].split(" ")[0] in _COMPLEX_PARTS for word in frame.phase.kind[:1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,15 +11,18 @@ from pydicom.uid import JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNea
 from pedseg.dicom.choose import choose
 from pedseg.dicom.discover import Discovery, discover
 from pedseg.dicom.frame import Frame
+from pedseg.dicom.phases import complex_part
 from pedseg.dicom.pixels import read_grey
+from pedseg.dicom.polarity import shown_grey
 from pedseg.dicom.repeats import without_repeats
 from pedseg.dicom.series import Series
 from pedseg.dicom.stack import build_stack
-from pedseg.dicom.tree import escaped
+from pedseg.dicom.tree import EMPTY, escaped
 from pedseg.dicom.values import uid_name
 from pedseg.errors import InputError, Notice
 from pedseg.volumes.volume import Volume
 
+log = logging.getLogger("pedseg.dicom")
 _LOSSY = (JPEG2000, JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 
 
@@ -31,12 +35,15 @@ class ReadOptions:
         min_slices: fewer positions are refused.
         max_voxels: more voxels are refused before memory is asked for.
         any_modality: take CT too.
+        monochrome1: grey values of MONOCHROME1 images, "stored" or "inverted"; empty: as stored, where all
+            images are MONOCHROME1.
     """
 
     skip_unreadable: bool = False
     min_slices: int = 4
     max_voxels: int = 1024**3
     any_modality: bool = False
+    monochrome1: str = ""
 
 
 _DEFAULT = ReadOptions()
@@ -70,9 +77,12 @@ def read_volume(
     found = discover(path, skip_unreadable=options.skip_unreadable, any_modality=options.any_modality)
     if not found.series:
         raise _nothing(found)
+    if found.skipped:
+        log.info("passed over: %s", found.passed_over)
     chosen, notices = choose(found.series, series=series, echo=echo, phase=phase)
     volume = read_series(chosen, options=options)
-    return replace(volume, notices=found.notices + notices + volume.notices)
+    facts = volume.facts | ({"passed_over": found.passed_over} if found.skipped else {})
+    return replace(volume, notices=found.notices + notices + volume.notices, facts=facts)
 
 
 def read_series(series: Series, *, options: ReadOptions = _DEFAULT) -> Volume:
@@ -84,10 +94,11 @@ def read_series(series: Series, *, options: ReadOptions = _DEFAULT) -> Volume:
         raise InputError("PS-A68", f"{text}: raise the limit if that is right")
     kept, repeated = without_repeats(series)
     stack = build_stack(kept, min_slices=options.min_slices)
-    array = read_grey(stack.frames)
+    frames, told = shown_grey(stack.frames, options.monochrome1)
+    array = read_grey(frames)
     if (array == array[0, 0, 0]).all():
         raise InputError("PS-A65", f"the image is constant ({array[0, 0, 0]:g}): it holds no anatomy")
-    notices = (*series.notices, *repeated, *stack.notices, *_notices(kept, stack.frames))
+    notices = (*series.notices, *repeated, *stack.notices, *told, *_notices(kept, stack.frames))
     return Volume(array, stack.affine, slice_axis=2, notices=notices, facts=_facts(kept))
 
 
@@ -95,8 +106,8 @@ def _nothing(found: Discovery) -> InputError:
     where = escaped(found.root.name)
     if not found.n_files and not found.skipped:
         return InputError("PS-A02", f"no DICOM image in {where} (0 files): name the folder of the series")
-    kinds = ", ".join(f"{count} {reason}" for reason, count in found.skipped.items())
-    text = f"no MR image in {where}: {found.n_files} files, {kinds}"
+    n_files = found.n_files + found.skipped.get(EMPTY, 0)
+    text = f"no MR image in {where}: {n_files} files, {found.passed_over}"
     return InputError("PS-A04", f"{text}; name the folder of the series")
 
 
@@ -106,11 +117,10 @@ def _notices(series: Series, frames: tuple[Frame, ...]) -> tuple[Notice, ...]:
     stored = [frame.pixels for frame in frames if frame.pixels is not None]
     if any(p.lossy or p.syntax in _LOSSY for p in stored):
         found.append(Notice("PS-W18", "the images were compressed with loss"))
-    if inverted := sum(p.photometric == "MONOCHROME1" for p in stored):
-        text = f"{inverted} images are MONOCHROME1: grey values are used as stored, not inverted"
-        found.append(Notice("PS-W24", text))
     if any(frame.image_type[:1] == ("DERIVED",) for frame in frames):
         found.append(Notice("PS-W33", "the series is derived (reformatted or computed), not acquired"))
+    if all(complex_part(frame) for frame in frames):
+        found.append(Notice("PS-W27", "the images are phase, real or imaginary parts, not magnitudes"))
     if hint := _end_hint(series):
         found.append(Notice("PS-W37", hint))
     return tuple(found)
@@ -124,8 +134,8 @@ def _end_hint(series: Series) -> str:
     if series.instances is None or series.n_in_series != series.n_files_in_series:
         return ""
     low, high = series.instances
-    if low == 1 and high == series.n_in_series:
-        return ""
+    if low in (0, 1) and high - low < series.n_in_series:
+        return ""  # counted from 0 or 1 without a hole; numbers that stand twice tell nothing
     return f"Instance Numbers {low} to {high} for {series.n_in_series} images: an end slice may be missing"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pedseg.dicom.frame import Frame
 from pedseg.dicom.pixels import same_pixels
 from pedseg.dicom.series import Series, projections
-from pedseg.errors import GeometryError, Notice
+from pedseg.errors import GeometryError, Notice, PedsegError
 
 SAME_PLACE_MM = 1e-3
 """Two images nearer than this lie at one position: a thousandth of a thin slice."""
@@ -37,6 +37,24 @@ def without_repeats(series: Series) -> tuple[Series, tuple[Notice, ...]]:
     n_copies += len(series.frames) - len(kept)
     notices = (Notice("PS-W28", f"{n_copies} exact copies of images were left out"),) if n_copies else ()
     return replace(series, frames=kept), notices
+
+
+def without_copied_parts(parts: list[Series]) -> tuple[list[Series], tuple[Notice, ...]]:
+    """Leave out phases that hold copies of the largest one: images sent twice, numbered anew the second time."""
+    largest = max(parts, key=lambda part: part.n_slices)
+    at_place = {frame.place: frame for frame in largest.frames}
+    kept = [part for part in parts if part is largest or not _copied(part, at_place)]
+    n_copies = sum(len(part.frames) for part in parts) - sum(len(part.frames) for part in kept)
+    notices = (Notice("PS-W28", f"{n_copies} exact copies under other numbers were left out"),) if n_copies else ()
+    return kept, notices
+
+
+def _copied(part: Series, at_place: dict[tuple[float, ...], Frame]) -> bool:
+    """Whether each image equals the one at its place; the first that does not ends the search."""
+    try:
+        return all(f.place in at_place and same_pixels(f, at_place[f.place]) for f in part.frames)
+    except PedsegError:
+        return False
 
 
 def _distinct(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:

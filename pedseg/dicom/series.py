@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pedseg.dicom.belonging import Belonging, by_series
 from pedseg.dicom.frame import Frame, SeriesKey
 from pedseg.dicom.phases import split_parts
 from pedseg.dicom.values import whole
@@ -135,15 +136,7 @@ def group_frames(frames: Sequence[Frame]) -> tuple[Series, ...]:
     Returns:
         Candidates by series number, stack, echo and phase; `index` counts the stacks from 1.
     """
-    by_key: dict[SeriesKey, list[Frame]] = defaultdict(list)
-    # Whole images first: a damaged one may lack part of its key and then joins them by UID.
-    for frame in sorted(frames, key=lambda f: (f.fault is not None, f.uid, f.number, f.name)):
-        alike = [key for key in by_key if key.uid == frame.series.uid != ""] if frame.fault else []
-        for key in alike or [_key(frame)]:
-            by_key[key].append(frame)
-    stacks: list[Series] = []
-    for key in sorted(by_key, key=lambda k: (whole(by_key[k][0].series.number) or 0, k)):
-        stacks.extend(_stacks(key, by_key[key]))
+    stacks = [stack for series in by_series(frames) for stack in _stacks(series)]
     return tuple(part for index, stack in enumerate(stacks, start=1) for part in _parts(stack, index))
 
 
@@ -153,38 +146,42 @@ def projections(frames: Sequence[Frame]) -> np.ndarray[tuple[int], np.dtype[np.f
     return np.asarray([frame.position or (0.0, 0.0, 0.0) for frame in frames]) @ normal
 
 
-def _key(frame: Frame) -> SeriesKey:
-    """The number serves only where there is no UID: some systems change it within a series."""
-    return frame.series._replace(number="") if frame.series.uid else frame.series
-
-
-def _stacks(key: SeriesKey, frames: list[Frame]) -> list[Series]:
+def _stacks(series: Belonging) -> list[Series]:
     """The stacks of one series; small ones and localizers stand beside the large ones as left out."""
-    damaged = tuple(f for f in frames if f.fault is not None)
+    frames = series.frames
+    damaged, n_cut = _damaged(frames)
     groups = _same_geometry([f for f in frames if f.fault is None])
     is_large = [len({f.place for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
     large = [g for g, taken in zip(groups, is_large, strict=True) if taken]
     left_out = tuple(f for g, taken in zip(groups, is_large, strict=True) if not taken for f in g) if large else ()
     instances = [f.instance for f in frames if f.instance is not None]
-    notices = []
-    if not key.uid:
-        notices.append(Notice("PS-W32", "Series Instance UID is missing: grouped by study and Series Number"))
+    notices = [*series.notices]
+    if n_cut:
+        notices.append(Notice("PS-W28", f"{n_cut} cut copies of whole images were left out"))
     if left_out:
         notices.append(Notice("PS-W21", f"{len(left_out)} other images of the same series (localizer) were left out"))
     return [
         Series(
             index=0,
-            key=key,
+            key=series.key,
             frames=tuple(group),
             left_out=left_out,
             damaged=damaged,
-            n_in_series=len({(f.uid, f.number) for f in frames}),
-            n_files_in_series=len({f.uid for f in frames}),
+            n_in_series=len({(f.uid or f.name, f.number) for f in frames}),
+            n_files_in_series=len({f.uid or f.name for f in frames}),
             instances=(min(instances), max(instances)) if instances else None,
             notices=tuple(notices),
         )
         for group in (large or groups or [[]])
     ]
+
+
+def _damaged(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], int]:
+    """Images that cannot be used, and how many more were cut but are there as a whole: broken downloads."""
+    found = [f for f in frames if f.fault is not None]
+    entire = {f.uid for f in frames if f.fault is None and f.uid}
+    kept = tuple(f for f in found if not (f.fault is not None and f.fault.code == "PS-A08" and f.uid in entire))
+    return kept, len(found) - len(kept)
 
 
 def _same_geometry(frames: list[Frame]) -> list[list[Frame]]:

@@ -12,6 +12,15 @@ from pedseg.errors import InputError
 
 MAX_DEPTH = 12
 MAX_ENTRIES = 1_000_000
+EMPTY, UNREADABLE = "empty file", "unreadable"
+TOO_DEEP = f"folder deeper than {MAX_DEPTH}"
+_COMMON = (
+    ".7z .avi .bmp .bz2 .csv .db .dcm .dll .doc .docx .ds_store .exe .gif .gz .htm .html .ima .inf .ini .jpeg .jpg"
+    " .json .log .mat .md5 .mha .mhd .mp4 .nii .npy .nrrd .par .pdf .png .rar .rec .tar .tif .tiff .txt .xls .xlsx"
+    " .xml .zip"
+)
+_KINDS = frozenset(_COMMON.split())
+"""Endings that a message may name: what else stands behind a dot may be part of a person's name."""
 
 
 def walk_files(root: Path, skipped: Counter[str], *, skip_unreadable: bool = False) -> Iterator[tuple[Path, str]]:
@@ -46,7 +55,7 @@ def walk_files(root: Path, skipped: Counter[str], *, skip_unreadable: bool = Fal
                 if _is_image_candidate(entry, skipped):
                     yield path, escaped(str(path.relative_to(root)))
             elif depth >= MAX_DEPTH:
-                skipped[f"folder deeper than {MAX_DEPTH}"] += 1
+                skipped[TOO_DEEP] += 1
             elif not _leads_out(path, top) and _inode(path) not in met:
                 met.add(_inode(path))
                 folders.append((path, depth + 1))
@@ -61,6 +70,12 @@ def unreadable(name: str, error: OSError) -> InputError:
     return InputError("PS-A07", f"{text}: repair it or skip unreadable files")
 
 
+def kind_of(path: Path) -> str:
+    """The ending of a file that is not DICOM, where it is a common one."""
+    ending = f".{path.name.lower().rpartition('.')[2]}" if "." in path.name else ""
+    return ending if ending in _KINDS else "other" if ending else "without ending"
+
+
 def escaped(name: str) -> str:
     """A file name fit for one line on a terminal."""
     return "".join(c if c.isprintable() else "?" for c in name)
@@ -73,7 +88,7 @@ def _entries(folder: Path, skipped: Counter[str], *, skip_unreadable: bool) -> l
     except OSError as error:
         if not skip_unreadable:
             raise unreadable(escaped(folder.name), error) from error
-        skipped["unreadable"] += 1
+        skipped[UNREADABLE] += 1
         return []
 
 
@@ -93,7 +108,7 @@ def _is_image_candidate(entry: os.DirEntry[str], skipped: Counter[str]) -> bool:
         skipped["not a regular file"] += 1
         return False
     if status.st_size == 0:
-        skipped["empty file"] += 1
+        skipped[EMPTY] += 1
         return False
     return True
 

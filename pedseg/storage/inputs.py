@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pedseg.dicom import read_volume
+from pedseg.dicom import ReadOptions, read_volume
 from pedseg.errors import InputError, UsageError
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import read_image
@@ -35,11 +36,13 @@ class Choice:
         series: index in the list a refusal prints, or a Series Instance UID.
         echo: echo number.
         phase: number of the temporal position.
+        options: what is read and where reading stops.
     """
 
     series: int | str | None = None
     echo: int | None = None
     phase: int | None = None
+    options: ReadOptions = field(default_factory=ReadOptions)
 
 
 def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
@@ -50,17 +53,22 @@ def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
         each: every folder inside is a DICOM exam of its own, named as the folder.
 
     Raises:
-        UsageError: PS-A03 nothing there, PS-A99 two exams of one name.
+        UsageError: PS-A03 nothing there, PS-A99 two exams of one name, PS-A120 DICOM and image files in one folder.
+        InputError: PS-A07 neither a file nor a folder, or one that cannot be looked at.
     """
-    if not path.exists():
+    if not _there(path):
         raise UsageError("PS-A03", f"input {path} does not exist: give a DICOM folder or an image file")
     if each:
         return _distinct(path, _folders(path))
     if path.is_file():
         return (Exam(_name_of(path), path),)
-    images = sorted(p for p in path.iterdir() if p.is_file() and p.name.lower().endswith(IMAGE_ENDINGS))
+    files = sorted(p for p in path.iterdir() if p.is_file())
+    images = [p for p in files if p.name.lower().endswith(IMAGE_ENDINGS)]
     if not images:
         return (Exam("exam", path),)
+    if any(_is_dicom(p) for p in files if p not in images):
+        text = f"{path.name} holds DICOM and image files ({images[0].name}): name the file, or move it elsewhere"
+        raise UsageError("PS-A120", text)
     return _distinct(path, images)
 
 
@@ -75,9 +83,36 @@ def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
     if exam.path.is_file() and exam.path.name.lower().endswith(IMAGE_ENDINGS):
         if choice != Choice():
             name = exam.path.name
-            raise UsageError("PS-A120", f"{name} is one image: --series, --echo, --phase are for DICOM folders")
+            text = f"{name} is one image: --series, --echo, --phase and the flags of reading are for DICOM"
+            raise UsageError("PS-A120", text)
         return read_image(exam.path)
-    return read_volume(exam.path, series=choice.series, echo=choice.echo, phase=choice.phase)
+    which = choice.series, choice.echo, choice.phase
+    return read_volume(exam.path, series=which[0], echo=which[1], phase=which[2], options=choice.options)
+
+
+def _there(path: Path) -> bool:
+    """Whether a file or folder is there; pipes and devices are never opened."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            next(path.iterdir(), None)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    except OSError as error:
+        text = f"input {path.name[:64]} cannot be read ({error.strerror}): check the path and its permissions"
+        raise InputError("PS-A07", text) from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        text = f"input {path.name} is neither a file nor a folder: give a DICOM folder or an image file"
+        raise InputError("PS-A07", text)
+    return True
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _folders(path: Path) -> list[Path]:

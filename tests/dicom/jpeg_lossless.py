@@ -1,49 +1,66 @@
-"""Encodes an image as lossless JPEG, for which pydicom has decoders and no encoder."""
+"""A small encoder of lossless JPEG (process 14, predictor 1): pydicom compresses to other syntaxes only.
+
+Written from ITU-T T.81, annex H: each pixel minus its left neighbour, modulo 65536, as a category and its bits.
+"""
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID
 
-CATEGORIES = 17
-CODE_BITS = 5
-"""Every category of differences gets a code of five bits: 17 of 32, so that none is all ones."""
-
-
-def encode(image: np.ndarray) -> bytes:
-    """(rows, columns) of 16 bits -> a stream of process 14 with selection value 1 (ITU-T T.81, annex H)."""
-    rows, columns = image.shape
-    size = [*rows.to_bytes(2, "big"), *columns.to_bytes(2, "big")]
-    frame = segment(0xC3, [16, *size, 1, 1, 0x11, 0])
-    counts = [CATEGORIES if length == CODE_BITS else 0 for length in range(1, 17)]
-    table = segment(0xC4, [0, *counts, *range(CATEGORIES)])
-    scan = segment(0xDA, [1, 1, 0, 1, 0, 0])
-    return b"\xff\xd8" + frame + table + scan + entropy(differences(image)) + b"\xff\xd9"
+_CATEGORIES = 17
+_CODE_BITS = 5
+"""All seventeen categories have codes of five bits; the code of ones alone, which is not allowed, is the 32nd."""
 
 
-def segment(marker: int, values: list[int]) -> bytes:
-    return bytes([0xFF, marker]) + (len(values) + 2).to_bytes(2, "big") + bytes(values)
+def compress(ds: Dataset, syntax: UID) -> Dataset:
+    """Put the 16-bit pixels of an image into one lossless JPEG."""
+    plane = np.frombuffer(ds.PixelData, "<u2").reshape(ds.Rows, ds.Columns)
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.PixelData = encapsulate([encode(plane)])
+    ds["PixelData"].VR = "OB"
+    ds["PixelData"].is_undefined_length = True
+    return ds
 
 
-def differences(image: np.ndarray) -> np.ndarray:
-    """To the pixel on the left; in the first column to the one above, at the corner to half the range; modulo 2^16."""
-    values = image.astype(np.int64)
-    before = np.empty_like(values)
-    before[:, 1:] = values[:, :-1]
-    before[1:, 0] = values[:-1, 0]
-    before[0, 0] = 1 << 15
-    return (values - before + 32767) % 65536 - 32767  # -32767 to 32768
+def encode(plane: NDArray[np.uint16]) -> bytes:
+    """(rows, columns) 16-bit values as a JPEG."""
+    rows, columns = plane.shape
+    frame = struct.pack(">BHHB3B", 16, rows, columns, 1, 1, 0x11, 0)
+    lengths = [0] * (_CODE_BITS - 1) + [_CATEGORIES] + [0] * (16 - _CODE_BITS)
+    table = bytes([0, *lengths, *range(_CATEGORIES)])
+    scan = bytes([1, 1, 0, 1, 0, 0])
+    segments = [_segment(0xC3, frame), _segment(0xC4, table), _segment(0xDA, scan)]
+    return b"\xff\xd8" + b"".join(segments) + _bits(_differences(plane)) + b"\xff\xd9"
 
 
-def entropy(values: np.ndarray) -> bytes:
-    """Codes of the categories and the bits behind them; a byte FF is followed by 00."""
-    bits = "".join(word(int(value)) for value in values.reshape(-1))
-    bits += "1" * (-len(bits) % 8)
-    return int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\x00")
+def _segment(marker: int, body: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
-def word(value: int) -> str:
-    category = abs(value).bit_length()
-    code = format(category, f"0{CODE_BITS}b")
-    if category in (0, 16):
-        return code
-    return code + format(value if value > 0 else value + (1 << category) - 1, f"0{category}b")
+def _differences(plane: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """(rows * columns,) in -32767 .. 32768; the first column is predicted from above, the first pixel by 32768."""
+    values = plane.astype(np.int64)
+    predicted = np.empty_like(values)
+    predicted[:, 1:] = values[:, :-1]
+    predicted[1:, 0] = values[:-1, 0]
+    predicted[0, 0] = 1 << 15
+    off = (values - predicted) % 65536
+    return np.where(off > 32768, off - 65536, off).reshape(-1)
+
+
+def _bits(differences: NDArray[np.int64]) -> bytes:
+    parts = []
+    for value in differences.tolist():
+        category = abs(value).bit_length()
+        parts.append(format(category, f"0{_CODE_BITS}b"))
+        if 0 < category < 16:
+            parts.append(format(value if value > 0 else value + (1 << category) - 1, f"0{category}b"))
+    text = "".join(parts)
+    text += "1" * (-len(text) % 8)
+    return int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\x00")

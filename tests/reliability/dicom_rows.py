@@ -32,6 +32,8 @@ class DicomRow:
         notices: codes of the warnings that come with the volume: these and no others.
         grid: where the voxels of the volume that is read lie; None: not checked here.
         choice: keywords of `read_volume`.
+        within: what is read, a path inside the folder.
+        extra: grey values stand this much above those of the grid.
         readable: the folder holds one recoverable volume, so that a refusal loses it. Rows that are refused
             since a person must choose are not lost: the message says how.
     """
@@ -44,6 +46,8 @@ class DicomRow:
     notices: tuple[str, ...] = ()
     grid: Grid | None = GRID
     choice: dict[str, Any] = field(default_factory=dict)
+    within: str = ""
+    extra: int = 0
     readable: bool | None = None
 
     @property
@@ -62,22 +66,29 @@ def observe(row: DicomRow, folder: Path) -> Volume | PedsegError:
     folder.mkdir(exist_ok=True)
     row.build(folder)
     try:
-        return read_volume(folder, **row.choice)
+        return read_volume(folder / row.within, **row.choice)
     except PedsegError as error:
         return error
 
 
-def check(row: DicomRow, folder: Path) -> None:
-    """Hold the row: the refusal with its code and words, or the volume at its place with its warnings."""
+def check(row: DicomRow, folder: Path) -> Volume | PedsegError:
+    """Hold the row: the refusal with its code and words, or the volume at its place with its warnings.
+
+    What is said is one line and names nobody: every text tag of the series holds ZZPHI.
+    """
     seen = observe(row, folder)
+    for text in [str(seen)] if isinstance(seen, PedsegError) else map(str, seen.notices):
+        assert text.isprintable(), text
+        assert "ZZPHI" not in text
     if row.code:
         assert isinstance(seen, PedsegError), f"{row.fault}: read, but {row.code} was wanted"
         assert (seen.code, int(seen.exit_code)) == (row.code, row.exit_code), str(seen)
         assert re.search(row.says, seen.message), seen.message
-        return
+        return seen
     assert isinstance(seen, Volume), f"{row.fault}: refused with {seen}"
     assert sorted({notice.code for notice in seen.notices}) == sorted(row.notices)
     if row.grid is not None:
         assert seen.shape == (row.grid.columns, row.grid.rows, row.grid.n)
         np.testing.assert_allclose(seen.affine, row.grid.ras, atol=1e-4)
-        assert place_error_mm(seen) < RIGHT_MM
+        assert place_error_mm(seen.with_array(seen.array.astype(float) - row.extra)) < RIGHT_MM
+    return seen

@@ -1,0 +1,302 @@
+"""Section A2 of the catalogue: which images belong together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import a2_faults as build
+import highdicom as hd
+import numpy as np
+import pytest
+from a2_faults import each, other, raw_values, repeated, same_place, series, some, stack, together
+from dicom_rows import DicomRow, check
+from mr_series import GRID, Grid, image, place_error_mm, save, uid, write_series
+from pydicom import dcmread
+
+from pedseg.dicom import ReadOptions, discover, read_volume
+from pedseg.errors import InputError, PedsegError
+
+CT_TOO = {"options": ReadOptions(any_modality=True)}
+PADDED = uid("series").encode()
+
+
+def monochrome1(wish: str) -> dict[str, object]:
+    return {"options": ReadOptions(monochrome1=wish)}
+
+
+ROWS = (
+    DicomRow("20", "two series that fit", together(series(), other()), "PS-A20",
+             r"^2 series fit; choose one by its number: "
+             r"1 \(series 4\): 40x48x16, 0.25x0.3x0.8 mm; 2 \(series 7\): 40x48x10, 0.25x0.3x0.8 mm$"),
+    DicomRow("20-one-fits", "a small second series", together(series(), other(n=3)), notices=("PS-W20",)),
+    DicomRow("20-index", "chosen by index", together(series(), other()), choice={"series": 1}),
+    DicomRow("20-text", "chosen by index as text", together(series(), other()), choice={"series": "1"}),
+    DicomRow("20-uid", "chosen by UID", together(series(), other()), choice={"series": uid("series")}),
+    DicomRow("20-wrong", "a choice that is not there", together(series(), other()), "PS-A120",
+             r"no series 3 here; there are: 1 \(series 4\).*; 2 \(series 7\)", choice={"series": 3}),
+    DicomRow("20-no-number", "two series without number", together(series(SeriesNumber=None), other(SeriesNumber=None)),
+             "PS-A20", "1: 40x48x1[06], .*; 2: 40x48x1[06]"),
+    DicomRow("20-reformats", "a reformat of the series across it",
+             together(series(), other(grid=Grid(n=12, **build.AXIAL), ImageType=["DERIVED", "SECONDARY", "MPR"])),
+             "PS-A20", "2 series fit"),
+    DicomRow("20-charset", "Japanese names and a kanji with a backslash in it",
+             raw_values(lambda _: {"SpecificCharacterSet": ("CS", build.JAPANESE.encode()),
+                                   "PatientName": ("PN", b"YAMADA^TARO=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B"),
+                                   "SeriesDescription": ("LO", b"\x1b$B\\$\x1b(B")})),
+    DicomRow("20-latin", "text of a character set that does not exist", build.unknown_charset),
+    DicomRow("21", "a localizer of another matrix", together(series(), stack("loc", Grid(
+             n=3, step=9.0, rows=64, columns=64, **build.AXIAL))), notices=("PS-W21",)),
+    DicomRow("21-planes", "a localizer of three planes with three images each",
+             together(series(), build.three_planes(3)), notices=("PS-W21",)),
+    DicomRow("21-many", "a localizer of three planes with five images each",
+             together(series(), build.three_planes(5)), notices=("PS-W20",)),
+    DicomRow("21-number", "Series Number changes within the series", each(lambda k: {"SeriesNumber": 4 + k // 8})),
+    DicomRow("21-protocol", "descriptions change within the series",
+             each(lambda k: {"SeriesDescription": f"ZZPHI {k}", "StudyDescription": None})),
+    DicomRow("21-spaces", "UIDs padded with spaces in some images",
+             raw_values(lambda k: {"SeriesInstanceUID": ("UI", PADDED + (b" " if k % 2 else b"\0\0"))})),
+    DicomRow("21-jitter", "orientations that differ in the sixth digit", build.jittered),
+    DicomRow("21-digits", "spacing written with other digits",
+             each(lambda k: {"PixelSpacing": ["0.3", "0.25"] if k % 2 else ["0.3000000", "2.5e-1"]})),
+    DicomRow("21-blanks", "numbers with blanks, signs and zeros", build.blanks),
+    DicomRow("21-turning", "a projection that turns", build.turning, "PS-A20", "16 series fit"),
+    DicomRow("22", "a localizer of the same matrix", together(series(), build.localizer()),
+             notices=("PS-W21",)),
+    DicomRow("22-named", "nine images that the scanner calls a localizer",
+             together(series(), build.localizer(9, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])),
+             notices=("PS-W21",)),
+    DicomRow("22-between", "a localizer parallel to the slices", together(series(), build.between),
+             notices=("PS-W21",)),
+    DicomRow("23", "pictures and documents beside the series", together(series(), build.captures)),
+    DicomRow("23-only", "pictures and documents only", build.captures, "PS-A04",
+             "4 files, 2 colour image, 1 not an MR image .Key Object.*, 1 not an MR image .Secondary Capture"),
+    DicomRow("23-objects", "presentation states, masks, spectra, raw data beside", together(series(), build.objects)),
+    DicomRow("23-capture", "an MR series saved as screen captures", series(**build.CAPTURE), "PS-A04",
+             "16 not an MR image .Secondary Capture"),
+    DicomRow("23-modality", "MR images whose Modality says otherwise", series(Modality="OT")),
+    DicomRow("23-no-photometric", "no Photometric Interpretation, no Samples per Pixel",
+             series(PhotometricInterpretation=None, SamplesPerPixel=None)),
+    DicomRow("23-ct", "CT", series(**build.CT), "PS-A04", "16 not an MR image .CT Image Storage"),
+    DicomRow("23-any", "CT where it is asked for", series(**build.CT), choice=CT_TOO),
+    DicomRow("23-beside-ct", "CT beside the MR series",
+             together(series(), other(FrameOfReferenceUID=uid("ct"), **build.CT))),
+    DicomRow("24", "MONOCHROME1", series(PhotometricInterpretation="MONOCHROME1"), notices=("PS-W24",)),
+    DicomRow("24-stored", "as stored, asked for", series(PhotometricInterpretation="MONOCHROME1"),
+             notices=("PS-W24",), choice=monochrome1("stored")),
+    DicomRow("24-mixed", "some images are MONOCHROME1", some(3, 9, PhotometricInterpretation="MONOCHROME1"),
+             "PS-A138", "2 of 16 images are MONOCHROME1, the others MONOCHROME2: say with --monochrome1"),
+    DicomRow("24-mixed-stored", "some are, taken as stored", some(3, 9, PhotometricInterpretation="MONOCHROME1"),
+             notices=("PS-W24",), choice=monochrome1("stored")),
+    DicomRow("25", "two echoes", repeated(EchoTime=["3.1", "9.3"], EchoNumbers=[1, 2]), "PS-A25",
+             "echo 1: 3.1 ms, 16 slices; echo 2: 9.3 ms, 16 slices"),
+    DicomRow("25-first", "the first chosen", repeated(EchoTime=["3.1", "9.3"], EchoNumbers=[1, 2]), choice={"echo": 1}),
+    DicomRow("25-second", "the second chosen", repeated(EchoTime=["3.1", "9.3"], EchoNumbers=[1, 2]),
+             choice={"echo": 2}, extra=500),
+    DicomRow("25-third", "a third that is not there", repeated(EchoTime=["3.1", "9.3"], EchoNumbers=[1, 2]),
+             "PS-A120", "no echo 3 here.*echo 2", choice={"echo": 3}),
+    DicomRow("25-phase", "a phase that is not there", repeated(EchoTime=["3.1", "9.3"], EchoNumbers=[1, 2]),
+             "PS-A120", "no phase 2 here", choice={"echo": 1, "phase": 2}),
+    DicomRow("25-no-number", "no Echo Number", repeated(EchoTime=["9.3", "3.1"], EchoNumbers=[None, None]), "PS-A25",
+             "echo 1: 3.1 ms, 16 slices; echo 2: 9.3 ms"),
+    DicomRow("25-by-time", "chosen by the order of times", repeated(EchoTime=["9.3", "3.1"], EchoNumbers=[None, None]),
+             choice={"echo": 1}, extra=500),
+    DicomRow("25-no-time", "no Echo Time", repeated(EchoTime=[None, None], EchoNumbers=[1, 2]), "PS-A25",
+             "echo 1: no echo time, 16 slices; echo 2"),
+    DicomRow("25-rounded", "one echo time in several roundings",
+             each(lambda k: {"EchoTime": ("4.4", "4.40001", "4.399999")[k % 3]})),
+    DicomRow("25-missing", "Echo Time is missing in some images", some(2, 5, EchoTime=None)),
+    DicomRow("25-empty", "Echo Number 0 in some images", each(lambda k: {"EchoNumbers": k % 2})),
+    DicomRow("26", "two time points", repeated(TemporalPositionIdentifier=[1, 2]), "PS-A26",
+             "phase 1: temporal position 1, 16 slices; phase 2: temporal pos"),
+    DicomRow("26-first", "the first chosen", repeated(TemporalPositionIdentifier=[1, 2]), choice={"phase": 1}),
+    DicomRow("26-second", "the second chosen", repeated(TemporalPositionIdentifier=[1, 2]), choice={"phase": 2},
+             extra=500),
+    DicomRow("26-acquisition", "two acquisitions", repeated(AcquisitionNumber=[1, 2]), "PS-A26", "acquisition 2, 16"),
+    DicomRow("26-trigger", "two trigger times", repeated(TriggerTime=["0", "120"]), "PS-A26", "trigger time 120, 16"),
+    DicomRow("26-b-value", "two b-values", repeated(DiffusionBValue=[0.0, 800.0]), "PS-A26", "b-value 800, 16"),
+    DicomRow("26-flip", "two flip angles", repeated(FlipAngle=["5", "30"]), "PS-A26", "flip angle 30, 16"),
+    DicomRow("26-inversion", "two inversion times", repeated(InversionTime=["100", "900"]), "PS-A26", "inversion time"),
+    DicomRow("26-number", "two series merged under one UID", repeated(SeriesNumber=[5, 6]), "PS-A26",
+             "phase 1: series number 5, 16 slices; phase 2: series number 6"),
+    DicomRow("26-counted", "two time points, acquisitions counted image by image", build.counted_phases, "PS-A26",
+             "phase 1: temporal position 1, 16 slices; phase 2"),
+    DicomRow("26-per-slice", "acquisition, trigger and temporal numbers that grow with the slice",
+             each(lambda k: {"AcquisitionNumber": k + 1, "TriggerTime": str(40 * k), "TemporalPositionIdentifier": k})),
+    DicomRow("26-packages", "slices acquired in two packages", each(lambda k: {"AcquisitionNumber": k % 2 + 1})),
+    DicomRow("26-sent-again", "a slice sent again under other numbers", build.sent_again,
+             notices=("PS-W28",)),
+    DicomRow("26-normalised", "NORM in the type of some images",
+             each(lambda k: {"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", *(["NORM"] if k % 3 else [])]})),
+    DicomRow("27", "magnitude and phase", repeated(ImageType=build.kinds("M", "P")), notices=("PS-W21",)),
+    DicomRow("27-four", "magnitude, phase, real and imaginary", repeated(ImageType=build.kinds("M", "P", "R", "I")),
+             notices=("PS-W21",)),
+    DicomRow("27-philips", "the words of another vendor",
+             repeated(ImageType=build.kinds("M_FFE", "PHASE MAP", "R_FFE", "I_FFE")), notices=("PS-W21",)),
+    DicomRow("27-dixon", "Dixon", repeated(ImageType=build.DIXON), "PS-A26",
+             "phase 1: kind DIXON/FAT, 16 slices; phase 2: kind DIXON/IN_PHASE, .*phase 4: kind DIXON/WATER, 16"),
+    DicomRow("27-water", "Dixon water chosen", repeated(ImageType=build.DIXON), choice={"phase": 4},
+             notices=("PS-W33",)),
+    DicomRow("27-phase-only", "phase images alone", series(ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
+             notices=("PS-W27",)),
+    DicomRow("28", "one UID, two contents", together(series(), same_place(5, 6)), "PS-A28",
+             "im0006 and other|other and im0006"),
+    DicomRow("28-copies", "files copied by hand", together(series(), build.copies), notices=("PS-W28",)),
+    DicomRow("28-compressed", "each image also compressed", together(series(), build.compressed_copies),
+             notices=("PS-W28",)),
+    DicomRow("28-one-for-all", "one SOP Instance UID for all images", build.same_uid_everywhere, "PS-A28",
+             "share one SOP Instance UID"),
+    DicomRow("28-no-uid", "no SOP Instance UID",
+             build.without_instance),
+    DicomRow("28-numbers", "Instance Numbers that stand twice", each(lambda k: {"InstanceNumber": k // 2 + 1})),
+    DicomRow("28-zero", "Instance Numbers from 0", each(lambda k: {"InstanceNumber": k})),
+    DicomRow("28-one", "one Instance Number for all", series(InstanceNumber=1)),
+    DicomRow("29", "one place, the same pixels, another UID",
+             together(series(), same_place(5, 5, SOPInstanceUID=uid("sent twice"))), notices=("PS-W28",)),
+    DicomRow("29-all", "the whole series under other UIDs again",
+             together(series(), stack("copy", GRID, StationName="ZZPHI")), notices=("PS-W28",)),
+    DicomRow("29-renumbered", "the whole series again with another acquisition number",
+             together(series(), stack("copy", GRID, AcquisitionNumber=2)), notices=("PS-W28",)),
+    DicomRow("30", "one place, other pixels", together(series(), same_place(5, 6, SOPInstanceUID=uid("other"))),
+             "PS-A30", "1 positions hold several different images, first .* at position 6: remove"),
+    DicomRow("30-all", "two images at each place that nothing tells apart", repeated(AcquisitionNumber=[1, 1]),
+             "PS-A30", "16 positions hold several"),
+    DicomRow("31", "two patients under one UID", together(series(), stack("other", GRID, PatientID="ZZPHI-2")),
+             "PS-A31", "several patients"),
+    DicomRow("31-study", "two studies under one UID", together(series(), stack(
+             "other", GRID, StudyInstanceUID=uid("other"))), "PS-A31", "several patients, studies"),
+    DicomRow("31-frame", "one image in another frame of reference", some(16, FrameOfReferenceUID=uid("moved")),
+             "PS-A31", "frames of reference"),
+    DicomRow("31-chosen", "two patients, one chosen", together(series(), stack("other", GRID, PatientID="ZZPHI-2")),
+             choice={"series": 1}),
+    DicomRow("31-two-exams", "two patients with series of their own",
+             together(series(), other(PatientID="ZZPHI-2", StudyInstanceUID=uid("s2"), FrameOfReferenceUID=uid("f2"))),
+             "PS-A20", "2 series fit"),
+    DicomRow("31-no-frame", "no Frame of Reference UID", series(FrameOfReferenceUID=None)),
+    DicomRow("31-some-frame", "no Frame of Reference UID in some", some(1, 7, FrameOfReferenceUID=None),
+             notices=("PS-W31",)),
+    DicomRow("31-no-study", "no Study Instance UID", series(StudyInstanceUID=None)),
+    DicomRow("31-some-study", "no Study Instance UID in some", some(4, StudyInstanceUID=None), notices=("PS-W31",)),
+    DicomRow("31-no-patient", "no Patient ID", series(PatientID=None)),
+    DicomRow("31-some-patient", "no Patient ID in some", some(16, PatientID=None), notices=("PS-W31",)),
+    DicomRow("31-some-both", "identifiers missing by turns",
+             each(lambda k: [{}, {"PatientID": None}, {"StudyInstanceUID": None}][k % 3]), notices=("PS-W31",)),
+    DicomRow("32", "no Series Instance UID", series(SeriesInstanceUID=None), notices=("PS-W32",)),
+    DicomRow("32-two", "two series without UID",
+             together(series(SeriesInstanceUID=None), other(SeriesInstanceUID=None)), "PS-A20", "2 series fit"),
+    DicomRow("32-some", "no Series Instance UID in some", some(3, 16, SeriesInstanceUID=None), notices=("PS-W31",)),
+    DicomRow("32-many", "another Series Instance UID in each image",
+             each(lambda k: {"SeriesInstanceUID": uid("series", k)}), notices=("PS-W32",)),
+    DicomRow("33", "a reformat", series(ImageType=["DERIVED", "SECONDARY", "M", "MPR"]), notices=("PS-W33",)),
+    DicomRow("33-no-type", "no Image Type", series(ImageType=None)),
+    DicomRow("33-lower", "Image Type in small letters", raw_values(
+             lambda _: {"ImageType": ("CS", b"derived\\secondary\\m ")}), notices=("PS-W33",)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_row(row: DicomRow, tmp_path: Path) -> None:
+    seen = check(row, tmp_path / "exam")
+    if isinstance(seen, PedsegError) or row.grid is None:
+        return
+    wanted = np.stack([row.grid.plane(k).T for k in range(row.grid.n)], axis=-1)
+    np.testing.assert_array_equal(seen.array - row.extra, wanted)
+
+
+def test_24_inverted_grey_is_what_a_viewer_shows(tmp_path: Path) -> None:
+    """12 of 16 bits, slope and intercept; highdicom with and without its presentation."""
+    tags = {"BitsStored": 14, "HighBit": 13, "RescaleSlope": "2", "RescaleIntercept": "-7"}
+    write_series(tmp_path, lambda _, ds: halved(ds), PhotometricInterpretation="MONOCHROME1", **tags)
+    images = [dcmread(path) for path in tmp_path.iterdir()]
+    stored = read_volume(tmp_path, options=ReadOptions(monochrome1="stored"))
+    inverted = read_volume(tmp_path, options=ReadOptions(monochrome1="inverted"))
+    same_voxels(stored.array, hd.get_volume_from_series(images, apply_presentation_lut=False), stored.affine)
+    np.testing.assert_array_equal(inverted.array, (2**14 - 1 - (stored.array + 7) / 2) * 2 - 7)
+    assert [n.text for n in inverted.notices] == ["16 images are MONOCHROME1: grey values were inverted"]
+
+
+def halved(ds):
+    """Grey values that fit 14 bits."""
+    ds.PixelData = (np.frombuffer(ds.PixelData, "<u2") // 4).tobytes()
+    return ds
+
+
+def same_voxels(array: np.ndarray, theirs: hd.Volume, affine: np.ndarray) -> None:
+    """Voxel by voxel, whatever the order of the axes."""
+    order = np.rint(np.linalg.inv(np.diag([-1, -1, 1, 1]) @ affine) @ theirs.affine)
+    index = np.argwhere(np.ones(theirs.array.shape, bool))
+    i, j, k = (index @ order[:3, :3].T + order[:3, 3]).astype(int).T
+    np.testing.assert_array_equal(array[i, j, k], theirs.array.reshape(-1))
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_24_inversion_by_hand(signed: bool, tmp_path: Path) -> None:
+    """The least stored value becomes the greatest and the other way round."""
+    low, high = (-2048, 2047) if signed else (0, 4095)
+
+    def change(k, ds):
+        words = np.zeros((48, 40), "<i2")
+        words[0, 0], words[0, 1], words[0, 2] = low, high, 100
+        ds.PixelData = words.tobytes()
+        return ds
+
+    tags = {"BitsStored": 12, "HighBit": 11, "PixelRepresentation": int(signed)}
+    write_series(tmp_path, change, PhotometricInterpretation="MONOCHROME1", **tags)
+    volume = read_volume(tmp_path, options=ReadOptions(monochrome1="inverted"))
+    assert volume.array[:3, 0, 0].tolist() == [high, low, low + high - 100]
+
+
+def test_24_a_lookup_table_cannot_be_inverted(tmp_path: Path) -> None:
+    from pydicom.dataset import Dataset
+
+    def change(_k, ds):
+        table = Dataset()
+        table.LUTDescriptor, table.ModalityLUTType, table.LUTData = [2, 0, 16], "US", [5, 6]
+        table["LUTDescriptor"].VR = table["LUTData"].VR = "US"
+        ds.ModalityLUTSequence = [table]
+        ds.PixelData = (np.arange(48 * 40) % 2).astype("<u2").tobytes()
+        return ds
+
+    write_series(tmp_path, change, PhotometricInterpretation="MONOCHROME1")
+    with pytest.raises(InputError, match=r"PS-A138: im0001: a Modality LUT .* take them stored"):
+        read_volume(tmp_path, options=ReadOptions(monochrome1="inverted"))
+    assert set(np.unique(read_volume(tmp_path).array)) == {5, 6}
+
+
+def test_20_no_list_shows_a_description(tmp_path: Path) -> None:
+    """Every text of the series holds ZZPHI; a list names number, matrix and spacing only."""
+    together(series(), other())(tmp_path)
+    found = discover(tmp_path)
+    assert "ZZPHI" not in repr(found) + "".join(s.line() for s in found.series)
+    assert uid("series") not in repr(found)
+
+
+def test_20_every_line_of_a_list_can_be_chosen(tmp_path: Path) -> None:
+    """60 series: the list stops at 40 and says how many more there are."""
+    for n in range(60):
+        write_series(tmp_path / str(n), grid=Grid(rows=4, columns=4, n=8), SeriesInstanceUID=uid(n), SeriesNumber=n)
+    with pytest.raises(InputError, match=r"60 series fit; .*40 \(series 39\): [^;]*; and 20 more$"):
+        read_volume(tmp_path)
+    assert read_volume(tmp_path, series=60).facts["series_number"] == 59
+
+
+def test_28_order_of_files_decides_nothing(tmp_path: Path) -> None:
+    """Images that lack identifiers, copies and localizers: 20 orders of file names, one result."""
+    together(some(4, 9, StudyInstanceUID=None), build.copies, build.localizer())(tmp_path)
+    first = read_volume(tmp_path)
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        for path in sorted(tmp_path.iterdir()):
+            path.rename(tmp_path / f"{rng.integers(1 << 60):x}")
+        again = read_volume(tmp_path)
+        np.testing.assert_array_equal(again.array, first.array)
+        np.testing.assert_array_equal(again.affine, first.affine)
+        assert (again.facts, again.notices) == (first.facts, first.notices)
+    assert place_error_mm(first) < 0.02
+
+
+def test_30_a_place_is_told_with_its_files(tmp_path: Path) -> None:
+    write_series(tmp_path)
+    ds = image(GRID, 5, SOPInstanceUID=uid("other"), PixelData=image(GRID, 6).PixelData)
+    save(ds, tmp_path / "second")
+    with pytest.raises(PedsegError, match=r"first (im0006 and second|second and im0006) at position 6"):
+        read_volume(tmp_path)
