@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -222,11 +223,18 @@ def _answer(name: str, path: Path, scratch: Path, row: str) -> dict[str, Any]:
         try:
             readings, end = list(READERS[name].read(path, scratch, row)), ""
         except Exception as error:  # noqa: BLE001  # whatever a reader raises is its refusal
-            readings, end = [], f"{type(error).__name__}: {error}"
+            readings, end = [], f"{type(error).__name__}: {_last_sentence(str(error))}"
     arrays = {f"{part}{n}": getattr(r, part) for n, r in enumerate(readings) for part in ("array", "affine")}
     np.savez(scratch / READINGS, **arrays)
-    told = [str(w.message) for w in seen if not issubclass(w.category, DeprecationWarning | FutureWarning)]
-    return {"n": len(readings), "warnings": told[:5], "end": end[:300]}
+    own = [w for w in seen if not issubclass(w.category, DeprecationWarning | FutureWarning)]
+    told = [_last_sentence(str(w.message)) for w in own]
+    return {"n": len(readings), "warnings": told[:5], "end": end}
+
+
+def _last_sentence(text: str) -> str:
+    """On one line, without folders; what libraries put in front of their error is where in their source it came up."""
+    told = re.sub(r"/\S*/", "", " ".join(text.split()))
+    return told.rsplit("ERROR: ", 1)[-1][:160]
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from benchmarks.readers import Outcome, Reading
 
 RIGHT_MM = 0.04
 """A voxel farther than this from its place is wrong."""
+GREY_SHARE = 1e-4
+"""Grey values may differ by this part of their range: a reader may round them."""
 CHOICES = ("PS-A20", "PS-A25", "PS-A26", "PS-A27", "PS-A31")
 """Refusals where one of several volumes is to be chosen: any of them, whole, is a defensible answer."""
 RIGHT, REFUSED, PICKED, WARNED, SILENT, LOST = COLUMNS = (
@@ -31,6 +33,26 @@ class Rule:
 
     slopes: np.ndarray
     base: float
+
+
+@dataclass(frozen=True, eq=False)
+class GreyExam:
+    """A series that is judged by its grey values: like a `DicomRow`.
+
+    Args:
+        id, fault, build: of the row.
+        grid: where its voxels lie.
+        truth: (columns, rows, slices) grey values.
+    """
+
+    id: str
+    fault: str
+    build: Callable[[Path], object]
+    grid: Any
+    truth: np.ndarray
+    code: str = ""
+    readable: bool = True
+    choice: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,8 +95,7 @@ def judge(row: Any, outcome: Outcome, held: Held, rule: Rule) -> Verdict:
     readable = not row.code if row.readable is None else row.readable
     if not outcome.readings:
         return Verdict(LOST if readable else REFUSED, outcome.end, outcome.printed)
-    choice = row.code in CHOICES
-    errors = [place_error_mm(r, rule, free=choice, above=getattr(row, "extra", 0)) for r in outcome.readings]
+    errors = [_error_mm(row, reading, rule) for reading in outcome.readings]
     found = _readable(row, outcome.readings, errors) if readable else _other(row, outcome.readings, errors, held)
     verdict, why = found
     if verdict == SILENT and outcome.warnings:
@@ -82,14 +103,20 @@ def judge(row: Any, outcome: Outcome, held: Held, rule: Rule) -> Verdict:
     return Verdict(verdict, why, outcome.printed)
 
 
+def _error_mm(row: Any, reading: Reading, rule: Rule) -> float:
+    if isinstance(row, GreyExam):
+        return grey_error_mm(reading, row)
+    return place_error_mm(reading, rule, free=row.code in CHOICES, above=getattr(row, "extra", 0))
+
+
 def _readable(row: Any, readings: Sequence[Reading], errors: Sequence[float]) -> tuple[str, str]:
     """One of the volumes must be the whole one; parts of it alone mislead, other images alone are no answer."""
     grid = row.grid
-    wanted = sorted((grid.rows, grid.columns, grid.n))
-    if any(e <= RIGHT_MM and sorted(r.array.shape) == wanted for r, e in zip(readings, errors, strict=True)):
+    whole = [{grid.rows, grid.columns} <= set(r.array.shape) and slices_of(r, row) >= grid.n for r in readings]
+    if any(e <= RIGHT_MM and all_there for e, all_there in zip(errors, whole, strict=True)):
         return RIGHT, ""
     if (worst := max(errors)) > RIGHT_MM:
-        return SILENT, f"{worst:.2f} mm off"
+        return SILENT, _how_far(worst)
     parts = [r for r in readings if {grid.rows, grid.columns} <= set(r.array.shape)]
     if not parts:
         return LOST, "other images were read"
@@ -99,11 +126,15 @@ def _readable(row: Any, readings: Sequence[Reading], errors: Sequence[float]) ->
 def _other(row: Any, readings: Sequence[Reading], errors: Sequence[float], held: Held) -> tuple[str, str]:
     """Where pedseg refuses, a volume must hold every position, or every image where there is a choice."""
     if (worst := max(errors)) > RIGHT_MM:
-        return SILENT, f"{worst:.2f} mm off"
+        return SILENT, _how_far(worst)
     count = sum(slices_of(r, row) for r in readings)
     if row.code in CHOICES:
         return (RIGHT, "") if count >= held.images else (PICKED, f"{count} of {held.images} images")
     return (RIGHT, "") if count >= held.positions else (SILENT, f"{count} of {held.positions} slices")
+
+
+def _how_far(error_mm: float) -> str:
+    return f"{error_mm:.2f} mm off" if np.isfinite(error_mm) else "other grey values, or no volume of them"
 
 
 def slices_of(reading: Reading, row: Any) -> int:
@@ -135,6 +166,23 @@ def place_error_mm(reading: Reading, rule: Rule, *, free: bool = False, above: f
         off = off - np.median(off)
     worst = float(np.abs(off).max() / np.linalg.norm(rule.slopes))
     return worst if np.isfinite(worst) else float("inf")
+
+
+def grey_error_mm(reading: Reading, exam: GreyExam) -> float:
+    """Largest distance of a voxel from its place on the exam's grid; infinite where grey values are others."""
+    shape = (exam.grid.columns, exam.grid.rows, exam.grid.n)
+    if sorted(reading.array.shape) != sorted(shape) or reading.array.dtype.kind not in "iuf":
+        return float("inf")
+    index = np.argwhere(np.ones(reading.array.shape, bool))
+    places = index @ reading.affine[:3, :3].T + reading.affine[:3, 3]
+    inverse = np.linalg.inv(exam.grid.ras)
+    exact = places @ inverse[:3, :3].T + inverse[:3, 3]
+    whole = np.rint(exact).astype(int)
+    error = float(np.linalg.norm((exact - whole) @ exam.grid.ras[:3, :3].T, axis=1).max())
+    if not np.isfinite(error) or (whole < 0).any() or (whole >= shape).any():
+        return float("inf")
+    off = np.abs(exam.truth[tuple(whole.T)] - reading.array.reshape(-1).astype(float)).max()
+    return error if off <= GREY_SHARE * np.ptp(exam.truth) else float("inf")
 
 
 def held_by(path: Path) -> Held:
