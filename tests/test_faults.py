@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_rows import DicomRow
-from mr_series import BASE, GRID, SLOPES, write_series
+from mr_series import BASE, GRID, SLOPES, Grid, image, save, write_series
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from benchmarks import verdicts
 from benchmarks.faults import COLUMNS, Worker, catalogue, compared, failures, main, report, rule, run
 from benchmarks.readers import READERS, Outcome, Reading
 from benchmarks.verdicts import (
@@ -21,6 +23,7 @@ from benchmarks.verdicts import (
     RIGHT,
     SILENT,
     WARNED,
+    GreyExam,
     Held,
     Rule,
     Verdict,
@@ -120,6 +123,34 @@ def test_what_a_folder_holds(tmp_path: Path) -> None:
     write_series(tmp_path / "again", prefix="more")
     (tmp_path / "notes").write_text("no image")
     assert held_by(tmp_path) == Held(GRID.n, 2 * GRID.n)
+
+
+def test_a_deflate_bomb_is_not_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(image(GRID, 0), tmp_path / "deflated", DeflatedExplicitVRLittleEndian)
+    assert held_by(tmp_path) == Held(1, 1)
+    monkeypatch.setattr(verdicts, "MAX_INFLATED", 1000)
+    assert held_by(tmp_path) == Held(0, 0)
+
+
+def test_grey_values_are_judged_where_they_are_the_truth() -> None:
+    """At their place, in any order of axes; rounding of a ten-thousandth of the range is let through."""
+    grid = Grid(rows=6, columns=5, n=4)
+    values = np.random.default_rng(0).normal(0, 1000, (5, 6, 4))
+    exam = GreyExam("62", "slopes", write_series, grid, values)
+
+    def told(array: np.ndarray, affine: np.ndarray) -> str:
+        return judge(exam, Outcome((Reading(array, affine),)), Held(4, 4), RULE).verdict
+
+    back = np.eye(4)
+    back[2, 2:] = -1, 3
+    assert told(values, grid.ras) == RIGHT
+    assert told(values[..., ::-1].astype(np.float32), grid.ras @ back) == RIGHT
+    assert told(np.rint(values * 10) / 10, grid.ras) == RIGHT
+    assert told(np.rint(values), grid.ras) == SILENT
+    assert told(values[..., ::-1], grid.ras) == SILENT
+    assert told(values, moved(grid.ras, _3=grid.ras[:3, 3] + [0, 0.05, 0])) == SILENT
+    assert told(values[..., :3], grid.ras) == SILENT
+    assert told(values + 1, grid.ras) == SILENT
 
 
 def test_each_reader_has_its_say_on_a_clean_series_and_on_a_gap() -> None:
