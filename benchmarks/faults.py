@@ -36,8 +36,12 @@ from benchmarks.verdicts import COLUMNS, LOST, PICKED, SILENT, WARNED, GreyExam,
 ROOT = Path(__file__).resolve().parents[1]
 SECTIONS = ("test_a1_files", "test_a2_series", "test_a3_geometry", "test_a4_grey")
 LIMIT_S = 30.0
-ASIDE = {"24": "readers disagree whether MONOCHROME1 is to be inverted, each with a reason"}
-"""Rows of the catalogue that are no measure of another reader."""
+FIRST_OF_GREY = 61
+ASIDE = {
+    "24": "readers disagree whether MONOCHROME1 is to be inverted, each with a reason",
+    "23-only": "pictures, which a converter may convert",
+}
+"""Rows, or numbers of rows, that are no measure of another reader; so are refusals of grey values (61 to 68)."""
 Verdicts = dict[str, dict[str, Verdict]]
 
 
@@ -93,11 +97,14 @@ def rule() -> Rule:
 
 def compared(rows: Mapping[str, Any]) -> list[Any]:
     """Rows that are fair to every reader: no keyword of pedseg's, a known place, one meaning of grey values."""
-    return [
-        row
-        for row in rows.values()
-        if not row.choice and (row.code or row.grid is not None) and row.id.split("-")[0] not in ASIDE
-    ]
+    known = [row for row in rows.values() if not row.choice and (row.code or row.grid is not None)]
+    fair = [row for row in known if row.id not in ASIDE and number_of(row.id) not in ASIDE]
+    return [row for row in fair if not (row.code and int(number_of(row.id)) >= FIRST_OF_GREY)]
+
+
+def number_of(row: str) -> str:
+    """The catalogue's number of a row."""
+    return row.split("-", maxsplit=1)[0]
 
 
 class Worker:
@@ -191,9 +198,7 @@ def report(verdicts: Verdicts, rows: Mapping[str, Any]) -> str:
     """Markdown: the table, versions, and what each reader got wrong."""
     lines = [f"| reader | {' | '.join(COLUMNS)} |", f"|---|{'---|' * len(COLUMNS)}"]
     for name, found in verdicts.items():
-        counts = Counter(verdict.verdict for verdict in found.values())
-        loud = sum(v.printed for v in found.values() if v.verdict == SILENT)
-        cells = [f"{counts[c]}" + (f" ({loud} with a line on stderr)" if c == SILENT and loud else "") for c in COLUMNS]
+        cells = [cell(found, kind) for kind in COLUMNS]
         lines.append(f"| {name} {READERS[name].version} | {' | '.join(cells)} |")
     n_readable = sum(not row.code if row.readable is None else row.readable for row in rows.values())
     lines += ["", f"{len(rows)} series, {n_readable} of them readable. Python {platform.python_version()}.", ""]
@@ -202,6 +207,17 @@ def report(verdicts: Verdicts, rows: Mapping[str, Any]) -> str:
             chosen = {row: v for row, v in found.items() if v.verdict == kind}
             lines += [f"- {name}, {kind}: {row}, {rows[row].fault}: {v.why}" for row, v in chosen.items()]
     return "\n".join(lines) + "\n"
+
+
+def cell(found: Mapping[str, Verdict], kind: str) -> str:
+    """How many series and, of faults, in how many numbers of the catalogue; what was printed is told of silent ones."""
+    rows = [row for row, verdict in found.items() if verdict.verdict == kind]
+    if kind not in (SILENT, LOST, WARNED) or not rows:
+        return str(len(rows))
+    numbers = len({number_of(row) for row in rows})
+    text = f"{len(rows)} in {numbers} row{'s'[: numbers != 1]}"
+    loud = sum(found[row].printed for row in rows)
+    return f"{text}, {loud} with a line on the terminal" if kind == SILENT and loud else text
 
 
 def plain(verdicts: Verdicts, rows: Mapping[str, Any]) -> dict[str, Any]:

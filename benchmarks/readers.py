@@ -28,6 +28,8 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MEMORY_BYTES = 8 << 30
 """Address space of a reader: an absurd header must not take the machine with it."""
 READINGS = "readings.npz"
+USUAL = "Unable to determine manufacturer"
+"""What dcm2niix warns of in every series of the catalogue, the whole ones too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +149,8 @@ def by_dcm2niix(path: Path, scratch: Path, _row: str) -> Iterator[Reading]:
     out.mkdir()
     order = [dcm2niix_program() or "dcm2niix", "-z", "n", "-b", "n", "-o", str(out), str(path)]
     done = subprocess.run(order, capture_output=True, text=True, check=False, errors="replace")
-    sys.stderr.write("".join(line for line in done.stdout.splitlines() if "arning" in line or "rror" in line))
+    told = [line for line in done.stdout.splitlines() if ("arning" in line or "rror" in line) and USUAL not in line]
+    sys.stderr.write("\n".join(told))
     files = sorted(out.glob("*.nii"))
     if not files:
         raise Refused(f"exit code {done.returncode}")

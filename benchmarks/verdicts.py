@@ -113,7 +113,7 @@ def _error_mm(row: Any, reading: Reading, rule: Rule) -> float:
 
 
 def _readable(row: Any, readings: Sequence[Reading], errors: Sequence[float]) -> tuple[str, str]:
-    """One of the volumes must be the whole one; parts of it alone mislead, other images alone are no answer."""
+    """One of the volumes must be the whole one; a part of it alone misleads, pieces and other images are no answer."""
     grid = row.grid
     whole = [{grid.rows, grid.columns} <= set(r.array.shape) and slices_of(r, row) >= grid.n for r in readings]
     if any(e <= RIGHT_MM and all_there for e, all_there in zip(errors, whole, strict=True)):
@@ -123,7 +123,9 @@ def _readable(row: Any, readings: Sequence[Reading], errors: Sequence[float]) ->
     parts = [r for r in readings if {grid.rows, grid.columns} <= set(r.array.shape)]
     if not parts:
         return LOST, "other images were read"
-    return SILENT, f"{sum(slices_of(r, row) for r in parts)} of {grid.n} slices"
+    if (count := sum(slices_of(r, row) for r in parts)) >= grid.n:
+        return LOST, f"in {len(parts)} pieces"
+    return SILENT, f"{count} of {grid.n} slices"
 
 
 def _other(row: Any, readings: Sequence[Reading], errors: Sequence[float], held: Held) -> tuple[str, str]:

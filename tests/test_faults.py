@@ -38,6 +38,7 @@ GAP = DicomRow("36", "a slice is missing", lambda folder: write_series(folder, w
 TWO = DicomRow("20", "two series", write_series, "PS-A20")
 NEXT = np.eye(4) + np.eye(4)[:, 3] * np.eye(4)[:, [2]]
 """One slice on."""
+NINE = np.linalg.matrix_power(NEXT, 9)
 WHOLE = Held(GRID.n, GRID.n)
 
 
@@ -107,6 +108,9 @@ def test_no_volume_is_a_refusal_or_a_loss() -> None:
     elsewhere = Reading(truth().array[:5, :6], truth().affine)
     assert verdict(READABLE, elsewhere) == LOST
     assert verdict(READABLE, elsewhere, truth()) == RIGHT
+    halves = Reading(truth().array[..., :9], truth().affine), Reading(truth().array[..., 9:], truth().affine @ NINE)
+    assert verdict(READABLE, *halves) == LOST
+    assert verdict(READABLE, halves[0]) == SILENT
 
 
 def test_one_of_several_volumes_is_no_error_and_both_are_right() -> None:
@@ -167,6 +171,7 @@ def test_each_reader_has_its_say_on_a_clean_series_and_on_a_gap() -> None:
     table = report(seen, rows)
     assert all(name in table and READERS[name].version in table for name in names)
     assert "SimpleITK ImageSeriesReader, silently wrong: 36, a slice is missing:" in table
+    assert "| 1 in 1 row, 1 with a line on the terminal |" in table
 
 
 def test_a_reader_that_hangs_or_dies_is_started_again(tmp_path: Path) -> None:
