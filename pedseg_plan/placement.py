@@ -59,8 +59,8 @@ def check_placement(image: Array, labels: Array, spacing_mm: tuple[float, float,
     shift_mm, moved = _best_moved(ranks, surface, spacing)
     if moved / n > max(ON_EDGES, here + _margin(MOVED, n)) and np.linalg.norm(shift_mm) > NEAR_MM:
         where = ", ".join(f"{x:.0f}" for x in shift_mm)
-        text = f"labels fit the image better moved by ({where}) mm along its axes ({moved / n:.2f} of the edges, as they"
-        return Notice("PS-W70", f"{text} are {here:.2f}): look at both, a header may be wrong")
+        text = f"labels fit the image better moved by ({where}) mm along its axes ({moved / n:.2f} of the edges, as"
+        return Notice("PS-W70", f"{text} they are {here:.2f}): look at both, a header may be wrong")
     return None
 
 

@@ -37,7 +37,7 @@ def test_a_file_or_its_folder(tmp_path: Path):
     [
         ("name: [calf\n", r"PS-A96: domain\.yaml:2 is not YAML"),
         ("name: calf\n", r"PS-A96: domain\.yaml: structures: Field required"),
-        (CALF.replace("#aa0000", "red"), r"PS-A96: domain\.yaml: structures\.0\.color: "),
+        (CALF.replace("#aa0000", "red"), r"PS-A96: domain\.yaml:3: structures\.0\.color: "),
         ("", r"PS-A96: domain\.yaml: file: "),
         ("!!python/object/apply:os.system ['true']", r"PS-A96: domain\.yaml:1 is not YAML"),
     ],

@@ -215,7 +215,7 @@ def declared_wrongly(path: Path) -> None:
     write(path / "a", absent=["talus"])
     write(path / "b", two_bones(), absent=["tibia_dist"], seed=1)
     write(path / "c", two_bones(), absnt=["tibia_distal"], seed=2)
-    with pytest.raises(UsageError, match="PS-A96: c/case.json: no key 'absnt' is read, did you mean 'absent'"):
+    with pytest.raises(UsageError, match=r"PS-A96: c/case\.json: no key 'absnt' is read, did you mean 'absent'"):
         find_cases(path)
     (path / "c" / "case.json").unlink()
     first, second, third = found(path)
@@ -288,7 +288,7 @@ def colours(path: Path) -> None:
 def on_alone(path: Path) -> None:
     """255 says that something is there, not what: a label map is asked for."""
     write(path / "a", np.where(boxes() > 0, np.uint8(255), np.uint8(0)))
-    refused(path, "PS-A71", r"a: the mask holds 255 alone, .*export a label map \(calcaneus 1, talus 2, tibia_distal 3\)")
+    refused(path, "PS-A71", r"a: the mask holds 255 alone, .*a label map \(calcaneus 1, talus 2, tibia_distal 3\)")
     one = ANKLE.model_copy(update={"structures": ANKLE.structures[:1]})
     refused(path, "PS-A71", r"give calcaneus source_value: \[255\] in a domain.yaml", domain=one)
     structure = one.structures[0].model_copy(update={"source_value": (255,)})

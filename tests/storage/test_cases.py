@@ -81,10 +81,10 @@ def test_a_folder_that_is_not_there_or_empty_or_ill_named(tmp_path: Path):
 def test_a_damaged_case_file_is_named(tmp_path: Path):
     save(tmp_path / "a" / "image.nii.gz", numbered())
     (tmp_path / "a" / "case.json").write_text("{")
-    with pytest.raises(UsageError, match=r"PS-A96: a/case\.json: case\.json is not JSON"):
+    with pytest.raises(UsageError, match=r"PS-A96: a/case\.json: case\.json:1 is not JSON"):
         find_cases(tmp_path)
     (tmp_path / "a" / "case.json").write_text('{"side": "up"}')
-    with pytest.raises(UsageError, match=r"PS-A96: a/case\.json: side: Input should be 'left', 'right' or ''"):
+    with pytest.raises(UsageError, match=r"PS-A96: a/case\.json:1: side: Input should be 'left', 'right' or ''"):
         find_cases(tmp_path)
 
 
