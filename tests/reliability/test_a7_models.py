@@ -110,7 +110,7 @@ def edited_plan(place: Place) -> None:
 def edited_domain(place: Place) -> None:
     structure = '  - {name: soleus, color: "#aa0000"}\n'
     for text, says in (
-        ("name: calf\nstructures:\n" + structure.replace("color", "colour"), r":3: structures\.0\.colour: no such key; .*'color'\?"),
+        ("name: calf\nstructures:\n" + structure.replace("r:", "ur:"), r":3: structures\.0\.colour: .*'color'\?"),
         ("name: calf\nstructure:\n" + structure, r":3: structure: no such key; did you mean 'structures'\?"),
         ("name: calf\n", r": structures: Field required"),
         ("name: calf\nnames: x\nstructures:\n" + structure, r":2: names: no such key; did you mean 'name'\?"),
@@ -129,7 +129,8 @@ def other_bytes(place: Place) -> None:
     good = (place.path / "plan.json").read_text("utf-8")
     for data in (
         good.encode("utf-16"), good.replace("default", "défaut").encode("latin-1"), b"", b"\x00" * 99, b"null", b"3",
-        b"[" * 9999, b'{"a":' * 9999, good.replace('"seed": 0', '"seed": ' + "9" * 9999).encode(),
+        b"[" * 9999, b'{"a":' * 9999,
+        good.replace('"seed": 0', '"seed": ' + "9" * 9999).encode(),
         good.replace('"seed": 0', '"seed": 1e999').encode(), good.replace('"seed": 0', '"seed": NaN').encode(),
         good.replace('"seed": 0', '"seed": 0, "seed": 1').encode(),
         good.replace('"why": {', '"why": {"x": "\\udfff",').encode(),
@@ -269,8 +270,8 @@ def exam_in(path: Path) -> Path:
 
 
 def predict(place: Place, fold: Path, out: str = "out") -> int:
-    exam = exam_in(place.path)
-    return predict_main(["-i", str(exam), "-o", str(place.path / out), "-m", str(fold), "-d", "knee", "--device", "cpu"])
+    where = ["-i", str(exam_in(place.path)), "-o", str(place.path / out), "-m", str(fold)]
+    return predict_main([*where, "-d", "knee", "--device", "cpu"])
 
 
 def configs_that_execute(place: Place) -> None:
@@ -360,7 +361,8 @@ def other_expectations(place: Place) -> None:
 
 def spoilt(place: Place, change: Callable[[dict[str, Any]], None], code: str, says: str) -> None:
     """Weights that `run.json` vouches for and that cannot be the network's, within 2 GiB."""
-    fold = place.fold() if not (place.path / place.trained.name).exists() else place.path / place.trained.name / "fold_0"
+    copy = place.path / place.trained.name / "fold_0"
+    fold = copy if copy.is_dir() else place.fold()
     plan, path = load_plan(fold / "configs/plan.json"), fold / "models/model.pt"
     good = path.read_bytes()
     state = torch.load(path, weights_only=True)

@@ -116,26 +116,6 @@ def test_nnunet_dataset_is_read_as_it_is(tmp_path: Path, knee: Domain):
         nnunet_domain(tmp_path, knee)
 
 
-def test_an_exam_without_labels(tmp_path: Path, knee: Domain):
-    save(tmp_path / "a" / "image.nii.gz", numbered())
-    (case,) = find_cases(tmp_path)
-    with pytest.raises(InputError, match="PS-A73: a: no label file"):
-        read_case(case, knee)
-
-
-def test_a_case_is_read_on_the_images_grid(tmp_path: Path, knee: Domain):
-    save(tmp_path / "a" / "image.nii.gz", numbered())
-    flipped = OBLIQUE @ np.array([[-1, 0, 0, SHAPE[0] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-    save(tmp_path / "a" / "labels.nii.gz", marked(4)[::-1], flipped)
-    (case,) = find_cases(tmp_path)
-    image, labels = read_case(case, knee)
-    assert image.array[1, 2, 3] == numbered()[1, 2, 3]
-    assert labels.array.dtype == np.uint8
-    assert np.argwhere(labels.array).tolist() == [[1, 2, 3]]
-    assert labels.array[1, 2, 3] == 4
-    assert labels.geometry.corner_distance_mm(image.geometry) == 0
-
-
 def test_source_digest_follows_the_files(tmp_path: Path):
     save(tmp_path / "a" / "image.nii.gz", numbered())
     save(tmp_path / "a" / "labels.nii.gz", marked())
