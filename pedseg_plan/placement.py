@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Any
 
@@ -65,7 +66,7 @@ def check_placement(image: Array, labels: Array, spacing_mm: tuple[float, float,
 
 
 def _margin(share: tuple[float, float], n: int) -> float:
-    return share[0] + share[1] / float(n) ** 0.5
+    return share[0] + share[1] / math.sqrt(n)
 
 
 def _surface(labels: Array) -> NDArray[np.bool_]:

@@ -241,9 +241,9 @@ def _said(path: Path) -> CaseFile:
     try:
         values = read_json(path, "correct or remove it")
         _check_keys(values)
-        return parse(CaseFile, values, where, advice="correct or remove it", line_of=line_in(path))
     except UsageError as error:
-        raise UsageError(error.code, f"{where}: {error.message.removeprefix(f'{where}: ')}") from error
+        raise UsageError(error.code, f"{where}: {error.message}") from error
+    return parse(CaseFile, values, where, advice="correct or remove it", line_of=line_in(path))
 
 
 def _check_keys(values: Any) -> None:
