@@ -39,7 +39,9 @@ def parse(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        faults = error.errors(include_url=False, include_input=False)
+        # A key that is misspelt is also missing: the first is what to tell.
+        first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         place, text = first["loc"], " ".join(str(first["msg"]).removeprefix("Value error, ").split())
         if first["type"] == "extra_forbidden":
             text = f"no such key; {did_you_mean(shown(place[-1]), known_keys(model, place[:-1]))}"

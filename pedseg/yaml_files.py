@@ -79,7 +79,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Read one value; called by PyYAML for every value inside another."""
-        event: Any = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
             raise _refusal("aliases are not read, write the value again", event)
         if self.depth > MAX_DEPTH:

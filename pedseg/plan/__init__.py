@@ -4,13 +4,13 @@ from pedseg.names import ObjectiveName, Scheme, Strategy
 from pedseg.plan.coding import Coding, output_coding, plain_coding
 from pedseg.plan.encoder import EncoderWeights
 from pedseg.plan.files import embed_plan, load_plan, save_plan
+from pedseg.plan.folds import Fold
 from pedseg.plan.network import AutoencoderSpec, NetworkSpec, autoencoder_for, unfit_scheme
 from pedseg.plan.objective import ObjectiveSpec, misfit
 from pedseg.plan.prior import PriorSpec, prior_for
 from pedseg.plan.spec import (
     AugmentationSpec,
     DomainPlan,
-    Fold,
     NormalisationSpec,
     Plan,
     PredictionSpec,

@@ -200,8 +200,8 @@ def _check_names(cases: list[Case]) -> None:
             raise UsageError("PS-A99", f"case name {case.name!r} is not allowed: use letters, digits, '.', '_', '-'")
         first = known.setdefault(case.name.casefold(), case)
         if first.name != case.name:
-            text = f"case names {first.name} and {case.name} differ in capitals only, which many disks do not tell apart"
-            raise UsageError("PS-A99", f"{text}: rename one")
+            text = f"case names {first.name} and {case.name} differ in capitals only"
+            raise UsageError("PS-A99", f"{text}, which many disks do not tell apart: rename one")
         if first is not case:
             text = f"{case.name} has two images, {first.image.name} and {case.image.name}"
             raise InputError("PS-A81", f"{text}: keep the one that is meant")
@@ -241,9 +241,9 @@ def _said(path: Path) -> CaseFile:
     try:
         values = read_json(path, "correct or remove it")
         _check_keys(values)
-        return parse(CaseFile, values, where, advice="correct or remove it", line_of=line_in(path))
     except UsageError as error:
-        raise UsageError(error.code, f"{where}: {error.message.removeprefix(f'{where}: ')}") from error
+        raise UsageError(error.code, f"{where}: {error.message}") from error
+    return parse(CaseFile, values, where, advice="correct or remove it", line_of=line_in(path))
 
 
 def _check_keys(values: Any) -> None:
@@ -260,7 +260,8 @@ def _nnunet_cases(folder: Path, wanted: str = "*") -> list[Case]:
     cases, path = [], folder / "dataset.json"
     said = parse(DatasetFile, read_json(path, "correct it"), path.name, advice="correct it", line_of=line_in(path))
     if second := next((folder / NNUNET_IMAGES).glob(f"{wanted}_0001.*"), None):
-        raise InputError("PS-A122", f"{NNUNET_IMAGES}/{second.name} is a second channel: pedseg reads one, keep only *_0000.*")
+        text = f"{NNUNET_IMAGES}/{second.name} is a second channel"
+        raise InputError("PS-A122", f"{text}: pedseg reads one, keep only *_0000.*")
     for image in sorted((folder / NNUNET_IMAGES).glob(f"{wanted}_0000.*")):
         name, _, ending = image.name.rpartition("_0000")
         labels = folder / "labelsTr" / f"{name}{ending}"

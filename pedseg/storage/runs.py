@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pedseg.errors import ModelError
+from pedseg.errors import ModelError, UsageError
+from pedseg.json_files import read_json
 from pedseg.plan import Fold, Plan, load_plan
 from pedseg.storage.cases import Case, planned_case
 from pedseg.workspace import Workspace, file_digest
@@ -159,9 +159,9 @@ def left_out(fold: Fold, part: Part) -> Iterator[tuple[str, str]]:
 def is_current(folder: Path, plan: str, weights: Mapping[str, str]) -> bool:
     """Whether a kept prediction is whole and was made by a plan (digest) with these weights (fold name -> digest)."""
     try:
-        made_by = json.loads((folder / RECORD).read_text("utf-8"))["model"]
+        made_by = read_json(folder / RECORD, "predict again")["model"]
         return (made_by["plan"], made_by["folds"]) == (plan, weights) and (folder / LABELS).is_file()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (UsageError, KeyError, TypeError):
         return False
 
 
@@ -204,9 +204,11 @@ def read_manifest(fold: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelError("PS-A123", f"{fold.name} is not finished (no run.json): run pedseg_train again, it resumes")
     try:
-        values = json.loads(path.read_text("utf-8"))
-        return {"plan": str(values["plan"]), "files": dict(values["files"])}
-    except (ValueError, KeyError, TypeError) as error:
+        values = read_json(path, "copy the fold again")
+        files = {str(name): str(digest) for name, digest in dict(values["files"]).items()}
+        files[WEIGHTS.as_posix()]  # a finished fold has weights
+        return {"plan": str(values["plan"]), "files": files}
+    except (UsageError, ValueError, KeyError, TypeError) as error:
         raise ModelError("PS-A86", f"{fold.name}/run.json is damaged: copy the fold again") from error
 
 

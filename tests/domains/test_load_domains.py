@@ -48,12 +48,6 @@ def test_a_file_that_is_no_domain(tmp_path: Path, text: str, message: str):
         load_domains([tmp_path])
 
 
-def test_a_huge_file_is_not_read(tmp_path: Path):
-    (tmp_path / "domain.yaml").write_text("#" * (1 << 20) + "\n")
-    with pytest.raises(UsageError, match="larger than 1 MiB"):
-        load_domains([tmp_path])
-
-
 def test_unknown_names_and_repeats():
     with pytest.raises(UsageError, match=r"PS-A100: unknown domain 'knie'; did you mean 'knee'\? known: ankle, knee"):
         load_domains(["knie"])

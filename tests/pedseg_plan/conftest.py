@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from zlib import crc32
@@ -36,6 +37,7 @@ def write_case() -> WriteCase:
         labels: np.ndarray | None = None,
         affine: np.ndarray = SAGITTAL,
         label_affine: np.ndarray | None = None,
+        absent: tuple[str, ...] = (),
     ) -> Path:
         labels = boxes(n_structures) if labels is None else labels
         if image is None:
@@ -45,6 +47,8 @@ def write_case() -> WriteCase:
         folder.mkdir(parents=True, exist_ok=True)
         nib.save(nib.Nifti1Image(image, affine), folder / "image.nii.gz")
         nib.save(nib.Nifti1Image(labels, affine if label_affine is None else label_affine), folder / "labels.nii.gz")
+        if absent:
+            (folder / "case.json").write_text(json.dumps({"absent": absent}))
         return folder
 
     return write

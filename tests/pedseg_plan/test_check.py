@@ -50,7 +50,7 @@ def test_a_missing_structure_and_components_warn_with_volumes():
     parts = StructureFacts(volume_ml=1, components_mm3=(12990.4, 9.6), n_components=2)
     exam = Measured("ankle", "c0", facts(missing=("tibia_distal",), structures={"talus": parts}), ())
     missing, components = find_faults([exam])
-    assert (missing.code, missing.what) == ("PS-W74", "no voxel of tibia_distal")
+    assert (missing.code, missing.what) == ("PS-W74", "tibia_distal declared absent")
     assert (components.code, components.what) == ("PS-W75", "talus has 2 components (12990, 9.6 mm3)")
     assert not faulty([missing, components])
 

@@ -16,6 +16,7 @@ from pedseg.volumes.nifti import write_nifti
 from pedseg_plan.measure import Measured, histogram, intensity, label_gaps, measure, structure_facts, without
 
 (ANKLE,) = load_domains(["ankle"])
+BONES = ("talus", "tibia_distal")
 
 
 def measured(root: Path) -> Measured:
@@ -71,7 +72,7 @@ def test_facts_of_an_exam(tmp_path: Path, write_case):
     image = np.full(labels.shape, 100, np.int16)
     image[::2] = 102
     image[labels > 0] = 600
-    write_case(tmp_path / "a", image=image, labels=labels)
+    write_case(tmp_path / "a", image=image, labels=labels, absent=("tibia_distal",))
     facts = measured(tmp_path).facts
     assert facts is not None
     assert facts.shape == (24, 20, 12)
@@ -99,12 +100,12 @@ def test_content_knows_an_image_in_another_order_and_type(tmp_path: Path, write_
     image = np.random.default_rng(0).integers(0, 900, (24, 20, 12)).astype(np.int16)
     labels = np.zeros(image.shape, np.uint8)
     labels[4:8, 4:8, 4:8] = 1
-    write_case(tmp_path / "one" / "a", image=image, labels=labels)
+    write_case(tmp_path / "one" / "a", image=image, labels=labels, absent=BONES)
     turned = image.transpose(2, 0, 1)[::-1].astype(np.float32)
-    write_case(tmp_path / "two" / "b", image=turned, labels=labels.transpose(2, 0, 1))
+    write_case(tmp_path / "two" / "b", image=turned, labels=labels.transpose(2, 0, 1), absent=BONES)
     other = image.copy()
     other[0, 0, 0] += 1
-    write_case(tmp_path / "three" / "c", image=other, labels=labels)
+    write_case(tmp_path / "three" / "c", image=other, labels=labels, absent=BONES)
     contents = [facts.content for n in ("one", "two", "three") if (facts := measured(tmp_path / n).facts)]
     assert contents[0] == contents[1] != contents[2]
 
@@ -154,6 +155,8 @@ def test_a_dicom_seg_without_a_bone_or_of_another_series(tmp_path: Path):
     write_dicom(image, tmp_path / "a" / "dicom")
     two = np.where(labels.array == 3, np.uint8(0), labels.array)
     write_seg(tmp_path / "a" / "labels.dcm", tmp_path / "a" / "dicom", two, names=("Calcaneus", "Talus"))
+    assert [fault.code for fault in measured(tmp_path).faults] == ["PS-A74"]
+    (tmp_path / "a" / "case.json").write_text('{"absent": ["tibia_distal"]}')
     facts = measured(tmp_path).facts
     assert facts is not None
     assert facts.missing == ("tibia_distal",)

@@ -6,6 +6,7 @@ import pytest
 
 from pedseg.plan.folds import Fold, shared_patient
 
+Names = tuple[str, ...]
 PATIENTS = {"ankle": {"a1": "anna", "a2": "anna", "b1": "ben"}}
 
 
@@ -21,7 +22,7 @@ PATIENTS = {"ankle": {"a1": "anna", "a2": "anna", "b1": "ben"}}
     ],
     ids=["apart", "test", "validation", "both", "stands-in", "unknown"],
 )
-def test_exams_of_one_patient(test: tuple[str, ...], validation: tuple[str, ...], train: tuple[str, ...], says: str) -> None:
+def test_exams_of_one_patient(test: Names, validation: Names, train: Names, says: str) -> None:
     fold = Fold(test={"ankle": test}, validation={"ankle": validation}, train={"ankle": train})
     text = shared_patient([Fold(train={}), fold], PATIENTS)
     assert text == (f"fold 1: {says} are of one patient: keep them on one side" if says else "")
