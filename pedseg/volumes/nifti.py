@@ -223,7 +223,8 @@ def _affine(header: Any, shape: tuple[int, int, int], name: str) -> tuple[Matrix
     if not found:
         found = [header.get_base_affine()]
         notices = (Notice("PS-W79", "neither sform nor qform is set: left and right cannot be told"),)
-    found = [scale @ matrix for matrix in found]
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = [scale @ matrix for matrix in found]
     for matrix in found[:1]:
         check_place(matrix, name)
     try:
