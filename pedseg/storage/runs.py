@@ -161,7 +161,7 @@ def is_current(folder: Path, plan: str, weights: Mapping[str, str]) -> bool:
     try:
         made_by = json.loads((folder / RECORD).read_text("utf-8"))["model"]
         return (made_by["plan"], made_by["folds"]) == (plan, weights) and (folder / LABELS).is_file()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
@@ -206,7 +206,7 @@ def read_manifest(fold: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text("utf-8"))
         return {"plan": str(values["plan"]), "files": dict(values["files"])}
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError("PS-A86", f"{fold.name}/run.json is damaged: copy the fold again") from error
 
 
