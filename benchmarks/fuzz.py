@@ -27,7 +27,7 @@ from typing import Any
 
 from benchmarks.demo import say
 from benchmarks.fuzz_targets import TARGETS, Target
-from pedseg.errors import ERRORS, PedsegError
+from pedseg.errors import ERRORS, PedsegError, one_line
 
 KINDS = ("dicom", "nifti", "plans")
 SECONDS = 10.0
@@ -132,7 +132,7 @@ def _warning_fault(warned: Sequence[warnings.WarningMessage]) -> str:
 
 def _refusal_fault(error: PedsegError) -> str:
     text = str(error)
-    if not text.isprintable() or len(text) > _LONGEST:
+    if one_line(text) != text or len(text) > _LONGEST:
         return f"a refusal that is not one printable line: {text[:200]!r}"
     if error.code not in ERRORS or error.exit_code == 1:
         return f"an unknown refusal: {text}"

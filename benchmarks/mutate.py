@@ -102,16 +102,16 @@ class Element(NamedTuple):
 
 def spoil_dicom(draw: Random, data: bytes, others: Sequence[bytes]) -> bytes:
     """Elements lost, doubled, exchanged, with another VR, length or value; nested; out of another file."""
-    found = _data_set(data)
+    found = data_set(data)
     if found is None or draw.random() < 0.3:
         return spoil_bytes(draw, data, others)
     start, little, implicit, deflated = found
     body = zlib.decompress(data[start:], -15) if deflated else data[start:]
-    elements = _elements(body, little=little, implicit=implicit)
+    elements = elements_of(body, little=little, implicit=implicit)
     for _ in range(draw.choice((1, 1, 1, 2, 3))):
         if elements:
             _spoil_element(draw, elements, others)
-    body = b"".join(_packed(e, little=little, implicit=implicit) for e in elements)
+    body = b"".join(packed(e, little=little, implicit=implicit) for e in elements)
     if draw.random() < 0.1:
         body = spoil_bytes(draw, body, others)
     if deflated:
@@ -150,13 +150,13 @@ def _spoil_element(draw: Random, elements: list[Element], others: Sequence[bytes
             inner = b"\xfe\xff\x00\xe0\xff\xff\xff\xff\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff" * depth
             elements.insert(i, Element(b"\x08\0\x40\x11", b"SQ", inner, 0xFFFFFFFF))
         case 10:
-            found = _data_set(other := draw.choice(others))
+            found = data_set(other := draw.choice(others))
             if found and not found[3]:
-                more = _elements(other[found[0] :], little=found[1], implicit=found[2])
+                more = elements_of(other[found[0] :], little=found[1], implicit=found[2])
                 elements[i:] = more[draw.randrange(len(more) + 1) :]
 
 
-def _data_set(data: bytes) -> tuple[int, bool, bool, bool] | None:
+def data_set(data: bytes) -> tuple[int, bool, bool, bool] | None:
     """Where the data set begins; little endian, implicit, deflated."""
     if data[128:132] != b"DICM" or data[132:140] != b"\x02\0\0\0UL\x04\0":
         return None
@@ -166,7 +166,7 @@ def _data_set(data: bytes) -> tuple[int, bool, bool, bool] | None:
     return start, not big, implicit and not big, deflated
 
 
-def _elements(body: bytes, *, little: bool, implicit: bool) -> list[Element]:
+def elements_of(body: bytes, *, little: bool, implicit: bool) -> list[Element]:
     """Top-level elements, as far as they can be told; pixels of undefined length to the end."""
     order, at, found = "<" if little else ">", 0, []
     while at + 8 <= len(body):
@@ -184,7 +184,8 @@ def _elements(body: bytes, *, little: bool, implicit: bool) -> list[Element]:
     return found
 
 
-def _packed(element: Element, *, little: bool, implicit: bool) -> bytes:
+def packed(element: Element, *, little: bool, implicit: bool) -> bytes:
+    """Bytes of an element."""
     order = "<" if little else ">"
     length = len(element.value) if element.length is None else element.length
     if implicit:

@@ -10,6 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import IntEnum
+from unicodedata import category
+
+_CONTROLS = frozenset(["Cc", "Cs", "Zl", "Zp"])
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Turn the direction of what follows, so that a name reads as another."""
 
 
 class ExitCode(IntEnum):
@@ -112,7 +117,12 @@ def harmless(text: str) -> str:
 
     Line breaks stay, for some refusals show a table.
     """
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    return "".join("?" if c != "\n" and (category(c) in _CONTROLS or c in _TURNING) else c for c in text)
+
+
+def one_line(text: str) -> str:
+    """The same without line breaks: a file's name."""
+    return harmless(text).replace("\n", "?")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

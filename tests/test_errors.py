@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 
 from pedseg import errors
-from pedseg.errors import ERRORS, WARNINGS, ExitCode, GeometryError, InputError, Notice, PedsegError, did_you_mean
+from pedseg.errors import (
+    ERRORS,
+    WARNINGS,
+    ExitCode,
+    GeometryError,
+    InputError,
+    Notice,
+    PedsegError,
+    did_you_mean,
+    harmless,
+    one_line,
+)
 
 
 def test_every_code_belongs_to_a_class_that_exists():
@@ -59,3 +70,14 @@ def test_a_notice_has_a_known_code():
 def test_the_nearest_name_is_offered():
     assert did_you_mean("shoulde", ["knee", "shoulder"]) == "did you mean 'shoulder'? known: knee, shoulder"
     assert did_you_mean("xyz", ["knee", "ankle"]) == "known: ankle, knee"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("\x1b[2Jred\x07", "?[2Jred?"), ("a\r\x9b31m", "a??31m"), ("gnp\u202e.exe", "gnp?.exe"), ("\ud800", "?"),
+     ("x\u2028y", "x?y"), ("膝 ankle\u00a0é\u200d", "膝 ankle\u00a0é\u200d"), ("a\nb", "a\nb")],
+)  # fmt: skip
+def test_text_of_a_file_cannot_steer_a_terminal(text, shown):
+    assert harmless(text) == shown
+    assert InputError("PS-A121", text).message == Notice("PS-W24", text).text == shown
+    assert one_line(text) == shown.replace("\n", "?")

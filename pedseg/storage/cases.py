@@ -283,4 +283,5 @@ def nnunet_domain(folder: Path, domain: Domain) -> Domain:
         raise UsageError("PS-A96", f"{path.name}: wanted 'labels' as name: number: correct it") from error
     except KeyError as error:
         raise UsageError("PS-A96", f"{path.name}: no label is named {error}: rename it there") from error
-    return Domain.model_validate({**domain.model_dump(), "structures": [s.model_dump() for s in structures]})
+    values = {**domain.model_dump(), "structures": [s.model_dump() for s in structures]}
+    return parse(Domain, values, path.name, advice="correct it")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pedseg.domains import Domain
 from pedseg.domains.match import match_structures
-from pedseg.errors import InputError, Notice, PedsegError, UsageError, did_you_mean
+from pedseg.errors import InputError, Notice, PedsegError, UsageError, did_you_mean, one_line
 from pedseg.storage.cases import IMAGE_NAMES, LABEL_NAMES, is_segmentation, nnunet_domain
 from pedseg.storage.labels import axis_on_grid, binary_mask, mask_labels, onto_grid, onto_larger_grid
 from pedseg.volumes import Geometry, Volume
@@ -83,8 +83,8 @@ def reference_domain(folder: Path, domain: Domain) -> Domain:
 
 
 def printable(name: str) -> str:
-    """A file name as text that can be written: bytes that are no UTF-8 become question marks."""
-    return name.encode("utf-8", "replace").decode("utf-8")
+    """A file name as text that can be written: question marks for bytes that are no UTF-8, and control characters."""
+    return one_line(name.encode("utf-8", "replace").decode("utf-8"))
 
 
 def read_mask(
@@ -154,7 +154,8 @@ def _take(path: Path, found: dict[str, Path]) -> None:
         return
     exam = _exam_of(path)
     if printable(exam) != exam:
-        raise UsageError("PS-A99", f"the file name {printable(path.name)!r} is not UTF-8: rename it")
+        name = printable(path.name)
+        raise UsageError("PS-A99", f"the file name {name!r} is not UTF-8, or holds control characters: rename it")
     if exam in found:
         raise _several(exam, found[exam], mask)
     found[exam] = mask

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pedseg.errors import InputError
+from pedseg.errors import InputError, one_line
 from pedseg.volumes.geometry import LPS_TO_RAS
 from pedseg.volumes.limits import check_place, check_size, refuse_bomb
 from pedseg.volumes.volume import Volume
@@ -58,11 +58,12 @@ def read_itk(path: Path, max_voxels: int) -> Volume:
         InputError: PS-A68 too large, and what `check_header` refuses.
         GeometryError: PS-A52 no usable affine.
     """
+    name = one_line(path.name)
     try:
         sizes = check_header(path)
     except OSError as error:
-        raise InputError("PS-A121", f"{path.name} cannot be read: {error.strerror or 'input/output error'}") from error
-    check_size(sizes, max_voxels, path.name)
+        raise InputError("PS-A121", f"{name} cannot be read: {error.strerror or 'input/output error'}") from error
+    check_size(sizes, max_voxels, name)
     sitk: Any = import_module("SimpleITK")
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
@@ -71,14 +72,14 @@ def read_itk(path: Path, max_voxels: int) -> Volume:
     try:
         reader.ReadImageInformation()
         if reader.GetSize() != sizes or reader.GetNumberOfComponents() != 1:
-            raise _unreadable(path.name)
+            raise _unreadable(name)
         image = reader.Execute()
     except RuntimeError as error:
-        raise _unreadable(path.name) from error
+        raise _unreadable(name) from error
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
     affine[:3, 3] = image.GetOrigin()
-    check_place(affine, path.name)
+    check_place(affine, name)
     array = np.asarray(sitk.GetArrayFromImage(image)).transpose(2, 1, 0)
     return Volume(array, LPS_TO_RAS @ affine, facts={"format": path.suffix[1:].upper()})
 
@@ -90,19 +91,20 @@ def check_header(path: Path) -> tuple[int, ...]:
         InputError: PS-A121 no such header, or no 3-D image of single numbers, or cut; PS-A155 data that would grow
             beyond reason; PS-A156 data that lie in another file.
     """
+    name = one_line(path.name)
     with path.open("rb") as file:
         head = file.read(_MAX_HEADER)
-    stored = _nrrd(head, path.name) if path.suffix.lower() == ".nrrd" else _mha(head, path.name)
+    stored = _nrrd(head, name) if path.suffix.lower() == ".nrrd" else _mha(head, name)
     if len(stored.sizes) != 3:
         shown = "x".join(map(str, stored.sizes))
-        raise InputError("PS-A121", f"{path.name} holds {shown}: one 3-D image of single numbers was wanted")
+        raise InputError("PS-A121", f"{name} holds {shown}: one 3-D image of single numbers was wanted")
     if min(stored.sizes) < 1 or stored.type not in _SIZE_OF:
-        raise _unreadable(path.name)
+        raise _unreadable(name)
     there = path.stat().st_size
     wanted = math.prod(stored.sizes) * _SIZE_OF[stored.type]
     if not stored.packed and not stored.text and wanted > there - stored.start:
-        raise InputError("PS-A121", f"{path.name}: {there - stored.start} of {wanted} data bytes: copy it again")
-    refuse_bomb(wanted, there, path.name)
+        raise InputError("PS-A121", f"{name}: {there - stored.start} of {wanted} data bytes: copy it again")
+    refuse_bomb(wanted, there, name)
     return stored.sizes
 
 

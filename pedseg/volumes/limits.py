@@ -55,7 +55,7 @@ def check_place(affine: Matrix, name: str) -> None:
     Raises:
         GeometryError: PS-A52.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or not all(SMALLEST_MM <= size <= LARGEST_MM for size in sizes):
         shown = " x ".join(f"{size:g}" for size in sizes)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pedseg.errors import GeometryError, InputError, Notice, OutputError
+from pedseg.errors import GeometryError, InputError, Notice, OutputError, one_line
 from pedseg.partials import sync
 from pedseg.volumes.geometry import Geometry, Matrix
 from pedseg.volumes.itk_files import read_itk
@@ -51,12 +51,13 @@ def read_image(path: str | Path, *, max_voxels: int = MAX_VOXELS) -> Volume:
         GeometryError: PS-A52 no usable affine.
     """
     path = Path(path)
-    name = path.name.lower()
-    if name.endswith((".nii", ".nii.gz")):
+    ending = path.name.lower()
+    if ending.endswith((".nii", ".nii.gz")):
         return read_nifti(path, max_voxels=max_voxels)
-    if name.endswith((".nrrd", ".mha")):
+    if ending.endswith((".nrrd", ".mha")):
         return read_itk(path, max_voxels)
-    raise InputError("PS-A04", f"{path.name} is no image pedseg reads: give .nii, .nii.gz, .nrrd, .mha or DICOM")
+    name = one_line(path.name)
+    raise InputError("PS-A04", f"{name} is no image pedseg reads: give .nii, .nii.gz, .nrrd, .mha or DICOM")
 
 
 def check_image(volume: Volume) -> None:
@@ -86,21 +87,22 @@ def read_nifti(path: str | Path, *, max_voxels: int = MAX_VOXELS) -> Volume:
         GeometryError: PS-A52 no usable affine.
     """
     path = Path(path)
+    name = one_line(path.name)
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP
             raw.seek(0)
             stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
-            header = _header(stream.read(_HEADER_BYTES), path.name)
-            shape = _shape(header, max_voxels, path.name)
+            header = _header(stream.read(_HEADER_BYTES), name)
+            shape = _shape(header, max_voxels, name)
             if packed:
                 _check_growth(header, shape, path)
-            array = _read_array(stream, header, shape, path.name)
+            array = _read_array(stream, header, shape, name)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError("PS-A80", f"{path.name} is damaged ({error}): copy it again from the source") from error
+        raise InputError("PS-A80", f"{name} is damaged ({error}): copy it again from the source") from error
     except OSError as error:
-        raise InputError("PS-A121", f"{path.name} cannot be read: {error.strerror or 'input/output error'}") from error
-    affine, notices = _affine(header, shape, path.name)
+        raise InputError("PS-A121", f"{name} cannot be read: {error.strerror or 'input/output error'}") from error
+    affine, notices = _affine(header, shape, name)
     axis = header.get_dim_info()[2]
     return Volume(array, affine, slice_axis=axis, notices=notices, facts={"format": "NIfTI"})
 
@@ -157,7 +159,8 @@ def _shape(header: Any, max_voxels: int, name: str) -> tuple[int, int, int]:
 
 def _check_growth(header: Any, shape: tuple[int, int, int], path: Path) -> None:
     """Values as stored, and as float32 beside them where the header scales."""
-    refuse_bomb(math.prod(shape) * (_dtype(header, path.name).itemsize + 4), path.stat().st_size, path.name)
+    name = one_line(path.name)
+    refuse_bomb(math.prod(shape) * (_dtype(header, name).itemsize + 4), path.stat().st_size, name)
 
 
 def _read_array(stream: BinaryIO, header: Any, shape: tuple[int, int, int], name: str) -> NDArray[Any]:
@@ -225,7 +228,8 @@ def _affine(header: Any, shape: tuple[int, int, int], name: str) -> tuple[Matrix
     if not found:
         found = [header.get_base_affine()]
         notices = (Notice("PS-W79", "neither sform nor qform is set: left and right cannot be told"),)
-    found = [scale @ matrix for matrix in found]
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = [scale @ matrix for matrix in found]
     for matrix in found[:1]:
         check_place(matrix, name)
     try:
