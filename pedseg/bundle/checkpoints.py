@@ -74,7 +74,7 @@ class Checkpoints:
         weights = sum(v.numel() * v.element_size() for n in networks for v in n.state_dict().values())
         kept = (*self.generations.paths, self.recipe.root / WEIGHTS)
         there = sum(path.stat().st_size for path in kept if path.is_file())
-        check_room(self.recipe.root, ROOM * weights - there, what=f"training {self.recipe.root.name}")
+        check_room(self.recipe.root, ROOM * weights - there, what=f"the states of {self.recipe.root.name}")
 
     def take_up(self, state: dict[str, Any]) -> None:
         """Fill network, optimiser and discriminator."""
