@@ -2,7 +2,8 @@
 
 Run with `python -m benchmarks.flips --flips 1000` where pedseg is installed. Of every kind of file so many random bits
 are flipped, one at a time. A flip is *detected* where reading refuses the file or falls back on an earlier one,
-*without effect* where what is read is the same bit for bit (bytes of a gzip header that mean nothing), else *wrong*.
+*without effect* where what is read is the same bit for bit, else *wrong*. Without effect are the line break behind a
+checksum, and of gzip most of the header and such bits as point from one run of equal bytes to another.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import argparse
 import csv
 import hashlib
 import json
+import logging
 import os
 import random
 import shutil
@@ -346,6 +347,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("-o", "--output", type=Path, help="write the figures here, as JSON")
     flags = parser.parse_args(arguments)
+    logging.getLogger("pedseg").setLevel(logging.ERROR)  # that one of two checkpoints is not whole is no news here
     with tempfile.TemporaryDirectory(prefix="pedseg_kills_") as folder:
         place = make_place(Path(folder) / "workspace")
         outcomes = dict(soak(place, {name: getattr(flags, name) for name in JOBS}, seed=flags.seed))

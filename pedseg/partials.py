@@ -118,7 +118,19 @@ def _runs(process: int) -> bool:
         return False
     except OSError as error:
         return error.errno != errno.ESRCH
-    return True
+    return not _has_ended(process)
+
+
+def _has_ended(process: int) -> bool:
+    """Whether only the entry of a process is left: whoever was to fetch its exit code died too, or does not ask.
+
+    In a container whose first process is no init that is so for ever.
+    """
+    try:
+        state = Path(f"/proc/{process}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False  # not Linux, or gone meanwhile
+    return state in {"Z", "X"}
 
 
 def _untouched_seconds(path: Path) -> float:

@@ -101,3 +101,18 @@ def test_two_folders_change_places(tmp_path: Path) -> None:
         pytest.skip("this file system does not swap two names in one step")
     assert [p.name for n in "ab" for p in (tmp_path / n).iterdir()] == ["was_b", "was_a"]
     assert not exchange(tmp_path / "a", tmp_path / "nothing")
+
+
+def test_a_process_whose_exit_code_nobody_fetched_is_dead(tmp_path: Path) -> None:
+    """As every process is that is killed with its parent in a container without an init."""
+    child = os.fork()
+    if not child:
+        partial_of(tmp_path / "a.txt").write_text("half")
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it has ended, and stays in the table
+    try:
+        assert len(os.listdir(tmp_path)) == 1  # noqa: PTH208 - names only
+        clear_partials(tmp_path / "a.txt")
+        assert os.listdir(tmp_path) == []  # noqa: PTH208 - names only
+    finally:
+        os.waitpid(child, 0)

@@ -55,12 +55,18 @@ class Checkpoints:
         self.history = history
         self.judge = judge
         self.plan = plan or recipe.plan.resume_digest
+        self.slices: dict[str, str] = {}
         self.rate = 1.0
         self.scaler = gradient_scaler(recipe.plan.schedule.precision, next(network.parameters()).device)
         self.generations = Generations(recipe.root, "prior" if history.prior else "checkpoint")
 
     def attach(self, engine: Engine) -> None:
-        """Listen to a trainer. Attach last, behind the history."""
+        """Listen to a trainer. Attach last, behind the history.
+
+        Raises:
+            InputError: PS-A85 an entry of the cache is missing or damaged.
+        """
+        self.slices = self.recipe.slice_digests  # now, whatever preprocessing does while this trains
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_in_epoch)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
 
@@ -74,7 +80,7 @@ class Checkpoints:
         weights = sum(v.numel() * v.element_size() for n in networks for v in n.state_dict().values())
         kept = (*self.generations.paths, self.recipe.root / WEIGHTS)
         there = sum(path.stat().st_size for path in kept if path.is_file())
-        check_room(self.recipe.root, ROOM * weights - there, what=f"training {self.recipe.root.name}")
+        check_room(self.recipe.root, ROOM * weights - there, what=f"the states of {self.recipe.root.name}")
 
     def take_up(self, state: dict[str, Any]) -> None:
         """Fill network, optimiser and discriminator."""
@@ -128,7 +134,7 @@ class Checkpoints:
         state = {
             "plan": self.plan,
             "fold": self.recipe.exams_digest,
-            "slices": self.recipe.slice_digests,
+            "slices": self.slices,
             "machine": machine_of(self.network),
             "epoch": epoch,
             "network": weights,
@@ -201,7 +207,7 @@ def _check_same(state: dict[str, Any], checkpoints: Checkpoints) -> None:
             f"checkpoints of {recipe.root.name} are of plan {str(state['plan'])[:8]} or of other exams, this plan is "
             f"{checkpoints.plan[:8]}: {advice}",
         )
-    before, now = state.get("slices", recipe.slice_digests), recipe.slice_digests
+    before, now = state.get("slices", checkpoints.slices), checkpoints.slices
     if changed := [name for name in now if before.get(name) != now[name]]:
         text = f"{recipe.root.name} was begun with other slices of {some(changed)} than the cache holds now"
         raise ModelError("PS-A87", f"{text}: {advice}")

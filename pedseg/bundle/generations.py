@@ -104,8 +104,8 @@ def check_room(folder: Path, wanted: int, *, what: str) -> None:
     there = next(place for place in (folder, *folder.parents) if place.is_dir())
     free = shutil.disk_usage(there).free
     if free < wanted:
-        text = f"{what} needs {wanted / 1e6:.1f} MB, {free / 1e6:.1f} MB are free: free some, then run again"
-        raise OutputError("PS-A106", text)
+        sizes = f"{wanted / 1e6:.1f} MB wanted, {free / 1e6:.1f} MB are free"
+        raise OutputError("PS-A106", f"no space left while writing {what}: {sizes}: free some, then run again")
 
 
 def _checked(path: Path) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
 
@@ -54,7 +53,7 @@ class Recipe:
         """sha256 of which exams train, validate and test."""
         return digest_of(self.fold.model_dump(mode="json"))
 
-    @cached_property
+    @property
     def slice_digests(self) -> dict[str, str]:
         """Exam -> sha256 of the slices and labels that it trains or validates with.
 

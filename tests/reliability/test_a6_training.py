@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import torch
 from ignite.engine import Engine, Events
+from small_disk import fill, mounted
 from tiny import JOINTS, change_plan, copied, log_rows, make_workspace, same_weights, train, write_exams
 from training_faults import (
     EVEN,
@@ -40,7 +41,7 @@ from pedseg.bundle import TrainStep
 from pedseg.bundle.descent import Descent
 from pedseg.bundle.generations import Generations
 from pedseg.domains import load_domains
-from pedseg.errors import InputError, ModelError, TrainingError, UsageError
+from pedseg.errors import InputError, ModelError, OutputError, TrainingError, UsageError
 from pedseg.networks import make_multidomain
 from pedseg.networks.unet import att_unet
 from pedseg.plan import NetworkSpec, load_plan
@@ -171,29 +172,42 @@ def interrupted(bench: Bench) -> None:
 
 
 def killed_while_saving(bench: Bench) -> None:
-    """Processes that do nothing but save, each killed within some saves of 200 KB."""
+    """Processes that do nothing but save 200 KB, each killed within a save or so behind its first."""
     generations = Generations(bench.tmp / "fold", "checkpoint")
-    draw, last = random.Random(0), 0
-    for _ in range(25):
+    draw, kills = random.Random(0), 12
+    last = 0
+    for _ in range(kills):
+        saved, told = os.pipe()
         process = os.fork()
         if not process:
-            _save_for_ever(generations, last)
-        time.sleep(draw.uniform(0.005, 0.04))
+            _save_for_ever(generations, last, told)
+        os.read(saved, 1)
+        time.sleep(draw.uniform(0, 0.03))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
+        os.close(told)
+        seen = 1 + len(os.read(saved, 1000))  # the pipe has no writer any more: this ends
+        os.close(saved)
         state = generations.newest()
-        if state is not None:
-            assert state["epoch"] >= last
-            assert bool((state["network"]["weight"] == state["epoch"]).all())
-            last = state["epoch"]
-    assert last > 5
+        assert state is not None
+        assert state["epoch"] >= last + seen
+        assert bool((state["network"]["weight"] == state["epoch"]).all())
+        last = state["epoch"]
+    for epoch in (last + 1, last + 2):
+        generations.save(_state(epoch))
+    assert [path.name for path in (bench.tmp / "fold/models").iterdir() if path.name.startswith(".")] == []
 
 
-def _save_for_ever(generations: Generations, epoch: int) -> None:
+def _save_for_ever(generations: Generations, epoch: int, told: int) -> None:
     while True:
         epoch += 1
-        parts = {"plan": "", "fold": "", "optimizer": {}, "history": []}
-        generations.save({**parts, "epoch": epoch, "network": {"weight": torch.full((50_000,), float(epoch))}})
+        generations.save(_state(epoch))
+        os.write(told, b".")
+
+
+def _state(epoch: int) -> dict[str, Any]:
+    parts = {"plan": "", "fold": "", "optimizer": {}, "history": []}
+    return {**parts, "epoch": epoch, "network": {"weight": torch.full((50_000,), float(epoch))}}
 
 
 def no_room_at_the_start(bench: Bench) -> None:
@@ -201,34 +215,48 @@ def no_room_at_the_start(bench: Bench) -> None:
     bench.patch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
     assert bench.command() == 6
     said = bench.output.readouterr().err
-    assert "PS-A106: training fold_0 needs" in said
-    assert "1.0 MB are free: free some, then run again" in said
+    assert "PS-A106: no space left while writing the states of fold_0: " in said
+    assert " MB wanted, 1.0 MB are free: free some, then run again" in said
     assert list((bench.fold / "models").iterdir()) == []
     bench.patch.undo()
     train(bench.workspace, epochs=1)
 
 
 def full_disk(bench: Bench) -> None:
-    """A file system of its own that fills up behind the first epoch; see `full_disk.py`."""
-    room = bench.tmp / "room"
-    room.mkdir()
-    script = Path(__file__).with_name("full_disk.py")
-    told = f"{sys.executable} {script} {room} {bench.workspace} {bench.tmp / 'after'}"
-    done = subprocess.run(
-        ["unshare", "-Urm", "sh", "-c", f"mount -t tmpfs -o size=16m tmpfs {room} && {told}"],
-        capture_output=True, text=True, check=False, env=one_thread(),
-    )  # fmt: skip
-    if "mount:" in done.stderr or "unshare:" in done.stderr:
-        pytest.skip("no private mounts here")
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout.splitlines()[-1])
-    assert outcome["start"] == 6
-    assert outcome["while training"] == 6
-    assert outcome["epoch kept"] == 1
-    assert outcome["while writing"] == "PS-A106"
-    assert outcome["parts left"] == []
-    assert outcome["resumed"] == 0
-    bench.check_same(bench.tmp / "after")
+    """Somebody fills the disk in the second epoch: the first stands, and goes on once there is room."""
+    with mounted(bench.tmp / "disk", kib=16 << 10) as disk:
+        root = copied(bench.workspace, disk)
+        at_step(bench, 25, lambda: fill(disk, leave_kib=300))
+        assert bench.command(root) == 6
+        said = bench.output.readouterr().err.strip()
+        assert "pedseg_train: PS-A106: no space left while writing " in said
+        assert said.endswith(" MB are free: free some, then run again")
+        state = Generations(root / FOLD).newest()
+        assert state is not None
+        assert state["epoch"] == 1
+        assert list(disk.rglob(".*partial*")) == []
+        (disk / "ballast").unlink()
+        bench.patch.undo()
+        assert bench.command(root) == 0
+        bench.check_same(root)
+
+
+def full_while_writing(bench: Bench) -> None:
+    """As where another program was faster than the look for room: the system itself ends the write."""
+    usage = shutil.disk_usage(bench.tmp)
+    with mounted(bench.tmp / "disk", kib=3 << 10) as disk:
+        state = {"plan": "", "fold": "", "optimizer": {}, "history": [], "network": {"w": torch.ones(200_000)}}
+        generations = Generations(disk)
+        for epoch in (1, 2):
+            generations.save({**state, "epoch": epoch})
+        before = contents(disk)
+        bench.patch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 40))
+        for epoch in (3, 4):
+            fill(disk, leave_kib=400 * (epoch - 3))
+            with pytest.raises(OutputError, match="PS-A106: no space left while writing checkpoint_"):
+                generations.save({**state, "epoch": epoch})
+            (disk / "ballast").unlink()
+        assert contents(disk) == before
 
 
 def damaged_cache(bench: Bench, name: str, damage: Callable[[Path], None]) -> None:
@@ -428,19 +456,20 @@ def one_domain(_bench: Bench) -> None:
 
 def no_workers(bench: Bench) -> None:
     """Slices are mapped, not loaded by processes: there is nothing that could die alone."""
-    seen: list[tuple[int, list[str]]] = []
-
-    def look() -> None:
-        tasks = Path("/proc/self/task")
-        children = [c for task in tasks.iterdir() for c in (task / "children").read_text().split()]
-        seen.append((len(multiprocessing.active_children()), children))
-
-    before = {c for task in Path("/proc/self/task").iterdir() for c in (task / "children").read_text().split()}
-    at_step(bench, 12, look)
+    seen: list[tuple[int, set[str]]] = []
+    before = _children()
+    at_step(bench, 12, lambda: seen.append((len(multiprocessing.active_children()), _children())))
     train(bench.workspace, epochs=1)
     ((pools, children),) = seen
     assert pools == 0
-    assert set(children) <= before
+    assert children <= before
+
+
+def _children() -> set[str]:
+    lists = list(Path("/proc/self/task").glob("*/children"))
+    if not lists:
+        pytest.skip("this system does not list a process's children")
+    return {child for path in lists for child in path.read_text("utf-8").split()}
 
 
 def cache_cut_under_a_training(bench: Bench) -> None:
@@ -551,6 +580,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "83": killed_while_saving,
     "84-start": no_room_at_the_start,
     "84-full": full_disk,
+    "84-late": full_while_writing,
     "85-image": lambda bench: damaged_cache(bench, "knee_2.image.npy", flipped),
     "85-labels": lambda bench: damaged_cache(bench, "knee_2.labels.npy", flipped),
     "85-manifest": lambda bench: damaged_cache(bench, "knee_2.json", flipped),
