@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,12 +14,17 @@ from tqdm import tqdm
 
 from pedseg.cli import progress_hidden
 from pedseg.errors import OutputError, UsageError
+from pedseg.memory import GIB, Estimate, fitting_jobs
 from pedseg.phantoms import Patient, draw_patient, make_exam, write_exam
+from pedseg.phantoms.exam import make_stage
 from pedseg.phantoms.protocol import LEAST_MATRIX
 from pedseg.workspace import Workspace
 from pedseg_phantom.options import PhantomOptions
 
 log = logging.getLogger("pedseg.phantom")
+LIBRARIES = 0.095
+"""GiB of a process that makes exams, before it makes one."""
+VOXEL_BYTES = 6.2
 Work = tuple[Patient, Path, PhantomOptions]
 
 
@@ -34,7 +40,8 @@ def write_cohort(domains: Sequence[str], n: int, output: Path | str | None, opti
     folders = [folder for _, folder, _ in works]
     if not options.overwrite:
         _refuse_existing(folders)
-    for _ in tqdm(_finished(works, options.jobs), total=len(works), desc="phantoms", disable=progress_hidden()):
+    jobs = fitting_jobs(log, estimate(works), min(options.jobs or os.cpu_count() or 1, len(works)))
+    for _ in tqdm(_finished(works, jobs), total=len(works), desc="phantoms", disable=progress_hidden()):
         pass
     log.info("%d exams of %s written to %s", len(works), ", ".join(dict.fromkeys(domains)), folders[0].parent.parent)
     return folders
@@ -53,13 +60,18 @@ def _refuse_existing(folders: Sequence[Path]) -> None:
         )  # fmt: skip
 
 
-def _finished(works: Sequence[Work], jobs: int | None) -> Iterator[None]:
+def estimate(works: Sequence[Work]) -> Estimate:
+    """Memory for the largest of the exams: what its voxels are made of, and a few slices in full."""
+    voxels = (math.prod(make_stage(p, matrix=options.matrix)[1].shape) for p, _, options in works)
+    return Estimate(LIBRARIES, VOXEL_BYTES * max(voxels) / GIB)
+
+
+def _finished(works: Sequence[Work], jobs: int) -> Iterator[None]:
     """One item for each case written."""
-    processes = min(jobs or os.cpu_count() or 1, len(works))
-    if processes == 1:
+    if jobs == 1:
         yield from map(_make, works)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         try:
             for future in as_completed([pool.submit(_make, work) for work in works]):
                 yield future.result()

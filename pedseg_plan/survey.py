@@ -15,14 +15,19 @@ from tqdm import tqdm
 from pedseg.cli import progress_hidden
 from pedseg.domains import Domain
 from pedseg.errors import InputError
+from pedseg.memory import GIB, Estimate, fitting_jobs
 from pedseg.plan.fingerprint import DomainFacts, DomainSummary, ExamFacts, Fingerprint, Spread
 from pedseg.plan.spec import Plane
 from pedseg.storage.cases import Case, find_cases, source_digest
+from pedseg.storage.sizes import size_of
 from pedseg.workspace import digest_of
 from pedseg_plan.measure import Measured, measure
 from pedseg_plan.sources import Source
 
 log = logging.getLogger("pedseg.plan")
+LIBRARIES = 0.08
+"""GiB of a process that reads exams, before it reads one."""
+VOXEL_BYTES = 7.5
 Task = tuple[Case, Domain]
 
 
@@ -42,10 +47,16 @@ def survey(sources: Sequence[Source], known: Fingerprint | None, jobs: int) -> t
     todo = [task for task in tasks if results[_key(task)] is None]
     if len(todo) < len(tasks):
         log.info("%d of %d exams are unchanged and keep their facts", len(tasks) - len(todo), len(tasks))
+    jobs = fitting_jobs(log, estimate(todo), min(jobs, len(todo))) if todo else 1
     shown = tqdm(_run(todo, jobs), total=len(todo), desc="check", unit="exam", disable=progress_hidden(), delay=1)
     for measured in shown:
         results[measured.domain, measured.case] = measured
     return tuple(result for task in tasks if (result := results[_key(task)]))
+
+
+def estimate(tasks: Sequence[Task]) -> Estimate:
+    """Memory for the largest of the exams: its grey values, its labels, and where they are."""
+    return Estimate(LIBRARIES, VOXEL_BYTES * max((size_of(c.image).voxels for c, _ in tasks), default=0) / GIB)
 
 
 def fingerprint(sources: Sequence[Source], measured: Iterable[Measured]) -> Fingerprint:
