@@ -82,7 +82,7 @@ def _write(plan: Plan, facts: Fingerprint, files: PlanFiles, space: Workspace, *
     if before and before.digest == plan.digest:
         save_fingerprint(facts, files.fingerprint)
         return
-    save_plan(plan, files, {files.fingerprint: fingerprint_values(facts)})
+    save_plan(plan, files, more={files.fingerprint: fingerprint_values(facts)})
     for name in set(before.domain_names if before else ()) - set(plan.domain_names):
         files.domain(name).unlink(missing_ok=True)
     _warn_stale(plan, space)

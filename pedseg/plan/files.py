@@ -17,7 +17,7 @@ MAX_BYTES = 16 << 20
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def save_plan(plan: Plan, files: PlanFiles, more: Mapping[Path, Any] | None = None) -> None:
+def save_plan(plan: Plan, files: PlanFiles, *, more: Mapping[Path, Any] | None = None) -> None:
     """Write the domain plans and `plan.json` that names them, all of them or nothing.
 
     Args:

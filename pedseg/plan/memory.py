@@ -153,7 +153,7 @@ def prediction_gib(network: NetworkSpec, window: int, classes: int, slices: int,
     """Memory at the peak of a prediction, in GiB.
 
     A batch of `PREDICTION_BATCH` slices passes the network; the stack keeps every class's probability (2 bytes); the
-    exam its grey values (4), a copy and its labels (1 each way).
+    exam its grey values as stored and normalised, a copy while they are cut, its labels and where they are: 16 a voxel.
 
     Args:
         network: one of them at a time.
@@ -165,7 +165,7 @@ def prediction_gib(network: NetworkSpec, window: int, classes: int, slices: int,
     passing = _counted(network).passing * (_ratio(network, _pixels) if network.name in FROM_SCRATCH else 1)
     batch = 4 * passing * window**2 * PREDICTION_BATCH
     stack = 2 * classes * slices * window**2
-    return PREDICTION_LIBRARIES + (batch + stack + 10 * voxels + 4 * COPIES * parameters(network)) / GIB
+    return PREDICTION_LIBRARIES + (batch + stack + 16 * voxels + 4 * COPIES * parameters(network)) / GIB
 
 
 def _counted(network: NetworkSpec) -> Counted:
