@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 import pedseg.errors
+from pedseg.cli import NO_JOBS
 from pedseg.domains import Domain, builtin_names, load_domains
 from pedseg.errors import ERRORS, WARNINGS, ExitCode, PedsegError
 from pedseg.networks import NETWORKS, build_autoencoder, build_network
@@ -80,7 +81,7 @@ def commands_page() -> str:
         "variable `PEDSEG_WORKSPACE`, else `./pedseg_workspace`.",
     ]
     for name, parser in parsers.items():
-        own = [a for a in parser._actions if a.dest not in SHARED | {"help"}]
+        own = [a for a in parser._actions if a.dest not in SHARED | {"help"} or a.help == NO_JOBS]
         parts += [f"## `{name}`", str(parser.description), flag_table(own)]
     return "\n\n".join(parts) + "\n"
 

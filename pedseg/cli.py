@@ -14,11 +14,19 @@ from pedseg import __version__
 from pedseg.errors import ExitCode, PedsegError
 
 DISCLAIMER = "Research only, not a medical device."
+NO_JOBS = "changes nothing here: one exam or fold is done at a time"
+"""Nor are threads, which are torch's (`OMP_NUM_THREADS`): another number of them changes the last bits."""
 Job = Callable[[argparse.Namespace], "int | None"]
 
 
-def make_parser(name: str, description: str) -> argparse.ArgumentParser:
-    """A parser with the flags every command has."""
+def make_parser(name: str, description: str, *, jobs: str = "processes") -> argparse.ArgumentParser:
+    """A parser with the flags every command has.
+
+    Args:
+        name: of the command.
+        description: what it does.
+        jobs: what `-j` means.
+    """
     parser = argparse.ArgumentParser(
         prog=name, description=description, epilog=DISCLAIMER, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -27,7 +35,7 @@ def make_parser(name: str, description: str) -> argparse.ArgumentParser:
         "-w", "--workspace", type=Path, metavar="DIR",
         help="project folder; else $PEDSEG_WORKSPACE, else ./pedseg_workspace", default=argparse.SUPPRESS,
     )
-    shared.add_argument("-j", "--jobs", type=positive, default=os.cpu_count() or 1, help="processes")
+    shared.add_argument("-j", "--jobs", type=positive, default=os.cpu_count() or 1, help=jobs)
     shared.add_argument("--seed", type=int, default=0, help="start of every random draw")
     shared.add_argument("-v", "--verbose", action="store_true", help="say more")
     shared.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")

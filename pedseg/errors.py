@@ -199,6 +199,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A134": ("InputError", "several masks for one exam or one of its structures"),
     "PS-A135": ("InputError", "an exam of the plan is not there any more"),
     "PS-A136": ("ModelError", "two folds test one exam"),
+    "PS-A165": ("InputError", "an exam wants more memory than there is"),
     "PS-A164": ("OutputError", "a written file does not hold what was written"),
     "PS-A138": ("InputError", "some images of a volume are MONOCHROME1, or cannot be inverted"),
     "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),

@@ -61,20 +61,24 @@ def fitting_jobs(log: logging.Logger, estimate: Estimate, jobs: int, *, free: fl
     """
     free = available_gib() if free is None else free
     if free is None:
-        log.info("about %.1f GiB of memory", estimate.total(jobs))
+        log.info("about %s of memory", _gib(estimate.total(jobs)))
         return jobs
     fitting = jobs
     while fitting > 1 and estimate.total(fitting) > free:
         fitting -= 1
     if fitting < jobs:
-        wanted = f"{jobs} processes would want about {estimate.total(jobs):.1f} GiB"
+        wanted = f"{jobs} processes would want about {_gib(estimate.total(jobs))}"
         started = f"{fitting} {'is' if fitting == 1 else 'are'} started"
-        log.warning("%s", Notice("PS-W170", f"{wanted} of memory, {free:.1f} GiB are free: {started}"))
+        log.warning("%s", Notice("PS-W170", f"{wanted} of memory, {_gib(free)} are free: {started}"))
     elif estimate.total(fitting) > free:
-        text = f"about {estimate.total(fitting):.1f} GiB of memory are wanted, {free:.1f} GiB are free"
+        text = f"about {_gib(estimate.total(fitting))} of memory are wanted, {_gib(free)} are free"
         log.warning("%s", Notice("PS-W170", f"{text}: the system may end the job"))
-    log.info("about %.1f GiB of memory, %.1f GiB free", estimate.total(fitting), free)
+    log.info("about %s of memory, %s free", _gib(estimate.total(fitting)), _gib(free))
     return fitting
+
+
+def _gib(value: float) -> str:
+    return f"{value:.1f} GiB" if value >= 1 else f"{value:.2f} GiB"
 
 
 def _free(path: Path) -> int | None:

@@ -36,7 +36,8 @@ class Failure:
     Args:
         key: of the task.
         error: why.
-        trace: the traceback, where the cause is not one that pedseg knows.
+        trace: where it happened, where the cause is not one that pedseg knows. Neither holds the cause's own words:
+            a library may quote what it read.
     """
 
     key: tuple[str, ...]
@@ -51,7 +52,7 @@ def run_tasks(work: Callable[[T], R], tasks: Sequence[T], *, jobs: int) -> Itera
     """Each exam with its result or its failure, as they come.
 
     Args:
-        work: a function of a module, so that processes find it.
+        work: a function of a module, so that processes find it; what it gives is not None.
         tasks: one an exam.
         jobs: processes; with one, or one exam, the work is done here.
 
@@ -99,8 +100,20 @@ def _attempt(work: Callable[[T], R], task: T) -> R | Failure:
         raise
     except PedsegError as error:
         return Failure(task.key, error)
+    except MemoryError as error:
+        return Failure(task.key, _too_large(task), _places(error))
     except Exception as error:  # noqa: BLE001 - a fault in one exam must not stop the others
-        return Failure(task.key, RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
+        return Failure(task.key, RuntimeError(f"{type(error).__name__}, a fault of pedseg itself"), _places(error))
+
+
+def _places(error: BaseException) -> str:
+    """The traceback without the error's words."""
+    return f"Traceback:\n{''.join(traceback.format_tb(error.__traceback__))}{type(error).__name__}"
+
+
+def _too_large(task: Task) -> InputError:
+    name = "/".join(task.key)
+    return InputError("PS-A165", f"{name} wants more memory than there is: free memory, or run again with -j 1")
 
 
 def _killed(task: Task) -> InputError:

@@ -13,14 +13,19 @@ from pedseg.errors import ExitCode, Notice, UsageError
 from pedseg.evaluation.scores import MEAN
 from pedseg.evaluation.summary import summarise
 from pedseg.evaluation.thresholds import RankingSystem, load_ranking
+from pedseg.memory import GIB, Estimate, fitting_jobs
+from pedseg.storage.sizes import size_of
 from pedseg.workers import Failure, run_tasks
 from pedseg.workspace import Workspace, atomic_folder
-from pedseg_evaluate.exam import Result, score_task
+from pedseg_evaluate.exam import Result, Task, score_task
 from pedseg_evaluate.options import EvaluateOptions
 from pedseg_evaluate.outcome import Outcome
 from pedseg_evaluate.output import REPORT, check_output, write_outcomes
 from pedseg_evaluate.sources import Source, folder_sources
 
+LIBRARIES = 0.16
+"""GiB of a process that scores exams, before it reads one."""
+VOXEL_BYTES = 6.0
 METRICS = ("dice", "sensitivity", "specificity", "assd_mm", "mssd_mm", "ravd", "hd95_mm")
 """That a ranking may name, beside the surface Dice."""
 log = logging.getLogger("pedseg.evaluate")
@@ -78,6 +83,11 @@ def pedseg_evaluate(
     return outcomes
 
 
+def estimate(tasks: Sequence[Task]) -> Estimate:
+    """Memory for the largest of the exams: both its masks, and the distances of their surfaces."""
+    return Estimate(LIBRARIES, VOXEL_BYTES * max((size_of(t.prediction).voxels for t in tasks), default=0) / GIB)
+
+
 def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
     """7 where an exam failed, a prediction is missing, a run's exam has lost its reference, or a picture failed."""
     partial = any(o.failed or o.faults or o.source.missing or (o.source.run and o.source.unscored) for o in outcomes)
@@ -113,6 +123,7 @@ def _score_all(sources: Sequence[Source], jobs: int) -> tuple[Outcome, ...]:
     tasks = [task for source in sources for task in source.tasks]
     results: dict[tuple[str, ...], Result] = {}
     failures: dict[tuple[str, ...], Failure] = {}
+    jobs = fitting_jobs(log, estimate(tasks), min(jobs, len(tasks))) if tasks else 1
     with tqdm(total=len(tasks), desc="score", unit="exam", disable=progress_hidden(), delay=1) as bar:
         for task, result in run_tasks(score_task, tasks, jobs=jobs):
             bar.update()

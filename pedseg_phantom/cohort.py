@@ -3,23 +3,49 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from pedseg.cli import progress_hidden
-from pedseg.errors import OutputError, UsageError
+from pedseg.errors import OutputError, PedsegError, UsageError
+from pedseg.memory import GIB, Estimate, fitting_jobs
 from pedseg.phantoms import Patient, draw_patient, make_exam, write_exam
+from pedseg.phantoms.exam import make_stage
 from pedseg.phantoms.protocol import LEAST_MATRIX
+from pedseg.workers import Failure, run_tasks
 from pedseg.workspace import Workspace
 from pedseg_phantom.options import PhantomOptions
 
 log = logging.getLogger("pedseg.phantom")
-Work = tuple[Patient, Path, PhantomOptions]
+LIBRARIES = 0.095
+"""GiB of a process that makes exams, before it makes one."""
+VOXEL_BYTES = 6.2
+
+
+@dataclass(frozen=True)
+class Work:
+    """An exam to make.
+
+    Args:
+        patient: whose.
+        folder: of the case.
+        options: of the cohort.
+    """
+
+    patient: Patient
+    folder: Path
+    options: PhantomOptions
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Names of the domain and the case."""
+        return self.patient.domain, self.patient.name
+
 
 
 def write_cohort(domains: Sequence[str], n: int, output: Path | str | None, options: PhantomOptions) -> list[Path]:
@@ -30,11 +56,12 @@ def write_cohort(domains: Sequence[str], n: int, output: Path | str | None, opti
         raise UsageError("PS-A120", f"a matrix of at least {LEAST_MATRIX} is needed, got {options.matrix}")
     indices = range(options.start, options.start + n)
     patients = [draw_patient(domain, options.seed, i) for domain in dict.fromkeys(domains) for i in indices]
-    works = [(patient, _case_folder(output, patient), options) for patient in patients]
-    folders = [folder for _, folder, _ in works]
+    works = [Work(patient, _case_folder(output, patient), options) for patient in patients]
+    folders = [work.folder for work in works]
     if not options.overwrite:
         _refuse_existing(folders)
-    for _ in tqdm(_finished(works, options.jobs), total=len(works), desc="phantoms", disable=progress_hidden()):
+    jobs = fitting_jobs(log, estimate(works), min(options.jobs or os.cpu_count() or 1, len(works)))
+    for _ in tqdm(_finished(works, jobs), total=len(works), desc="phantoms", disable=progress_hidden()):
         pass
     log.info("%d exams of %s written to %s", len(works), ", ".join(dict.fromkeys(domains)), folders[0].parent.parent)
     return folders
@@ -53,22 +80,25 @@ def _refuse_existing(folders: Sequence[Path]) -> None:
         )  # fmt: skip
 
 
-def _finished(works: Sequence[Work], jobs: int | None) -> Iterator[None]:
-    """One item for each case written."""
-    processes = min(jobs or os.cpu_count() or 1, len(works))
-    if processes == 1:
-        yield from map(_make, works)
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        try:
-            for future in as_completed([pool.submit(_make, work) for work in works]):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+def estimate(works: Sequence[Work]) -> Estimate:
+    """Memory for the largest of the exams: what its voxels are made of, and a few slices in full."""
+    voxels = (math.prod(make_stage(w.patient, matrix=w.options.matrix)[1].shape) for w in works)
+    return Estimate(LIBRARIES, VOXEL_BYTES * max(voxels) / GIB)
 
 
-def _make(work: Work) -> None:
-    patient, folder, options = work
-    exam = make_exam(patient, matrix=options.matrix)
-    write_exam(exam, folder, format=options.format, overwrite=options.overwrite)
+def _finished(works: Sequence[Work], jobs: int) -> Iterator[Path]:
+    """The folder of each case written.
+
+    Raises:
+        PedsegError: the first that could not be.
+    """
+    for _, result in run_tasks(_make, works, jobs=jobs):
+        if isinstance(result, Failure):
+            raise result.error if isinstance(result.error, PedsegError) else RuntimeError(str(result))
+        yield result
+
+
+def _make(work: Work) -> Path:
+    exam = make_exam(work.patient, matrix=work.options.matrix)
+    write_exam(exam, work.folder, format=work.options.format, overwrite=work.options.overwrite)
+    return work.folder

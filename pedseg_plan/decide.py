@@ -9,7 +9,7 @@ from pedseg.plan import DomainPlan, EncoderWeights, NetworkSpec, ObjectiveSpec, 
 from pedseg.plan.files import parse
 from pedseg.plan.fingerprint import ExamFacts, Fingerprint
 from pedseg.plan.machine import processor_flags
-from pedseg.plan.memory import prediction_gib, prior_gib, training_gib
+from pedseg.plan.memory import networks_at_once, plan_training_gib, prediction_gib
 from pedseg.plan.preset import Preset, load_preset
 from pedseg_plan import rules
 from pedseg_plan.options import PlanOptions
@@ -139,19 +139,14 @@ def _asked_or(asked: int | None, why: str) -> str:
 
 
 def _training_memory(plan: Plan) -> str:
-    window, precision = plan.domains[0].window, plan.schedule.precision
-    each = [len(d.domain.structures) if plan.network.strategy == "individual" else 1 for d in plan.domains]
-    networks = sum(each) if plan.network.apart or plan.network.strategy == "individual" else 1
-    need = training_gib(plan.network, window, plan.share * sum(each), precision, networks=networks)
+    window, networks = plan.domains[0].window, networks_at_once(plan)
     slices = plan.share * len(plan.domains)
     kept = f"{slices} slices of {window} x {window} with all their feature maps, and Adam"
     if networks > 1:
         kept += f", of {networks} networks"
     if plan.shape_prior:
-        before, frozen = prior_gib(plan.shape_prior, window, each, precision)
-        need = max(before, need + plan.share * frozen)
         kept += "; an auto-encoder beside them"
-    return f"about {need:.1f} GiB: {kept}"
+    return f"about {plan_training_gib(plan):.1f} GiB: {kept}"
 
 
 def _prediction_memory(plan: Plan, exams: Mapping[str, Mapping[str, ExamFacts]]) -> str:

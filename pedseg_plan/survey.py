@@ -3,27 +3,49 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 
 from tqdm import tqdm
 
 from pedseg.cli import progress_hidden
 from pedseg.domains import Domain
-from pedseg.errors import InputError
+from pedseg.errors import PedsegError
+from pedseg.memory import GIB, Estimate, fitting_jobs
 from pedseg.plan.fingerprint import DomainFacts, DomainSummary, ExamFacts, Fingerprint, Spread
 from pedseg.plan.spec import Plane
 from pedseg.storage.cases import Case, find_cases, source_digest
+from pedseg.storage.sizes import size_of
+from pedseg.workers import Failure, run_tasks
 from pedseg.workspace import digest_of
 from pedseg_plan.measure import Measured, measure
 from pedseg_plan.sources import Source
 
 log = logging.getLogger("pedseg.plan")
-Task = tuple[Case, Domain]
+LIBRARIES = 0.08
+"""GiB of a process that reads exams, before it reads one."""
+VOXEL_BYTES = 7.5
+
+
+@dataclass(frozen=True)
+class Task:
+    """An exam to measure.
+
+    Args:
+        case: its files.
+        domain: the labels they should hold.
+    """
+
+    case: Case
+    domain: Domain
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Names of the domain and the case."""
+        return self.domain.name, self.case.name
+
 
 
 def survey(sources: Sequence[Source], known: Fingerprint | None, jobs: int) -> tuple[Measured, ...]:
@@ -37,15 +59,21 @@ def survey(sources: Sequence[Source], known: Fingerprint | None, jobs: int) -> t
     Returns:
         One result an exam, in the order of domains and names.
     """
-    tasks = [(case, source.domain) for source in sources for case in find_cases(source.folder)]
-    results = {(domain.name, case.name): _remembered(case, domain, known) for case, domain in tasks}
-    todo = [task for task in tasks if results[_key(task)] is None]
+    tasks = [Task(case, source.domain) for source in sources for case in find_cases(source.folder)]
+    results = {task.key: _remembered(task.case, task.domain, known) for task in tasks}
+    todo = [task for task in tasks if results[task.key] is None]
     if len(todo) < len(tasks):
         log.info("%d of %d exams are unchanged and keep their facts", len(tasks) - len(todo), len(tasks))
+    jobs = fitting_jobs(log, estimate(todo), min(jobs, len(todo))) if todo else 1
     shown = tqdm(_run(todo, jobs), total=len(todo), desc="check", unit="exam", disable=progress_hidden(), delay=1)
     for measured in shown:
         results[measured.domain, measured.case] = measured
-    return tuple(result for task in tasks if (result := results[_key(task)]))
+    return tuple(result for task in tasks if (result := results[task.key]))
+
+
+def estimate(tasks: Sequence[Task]) -> Estimate:
+    """Memory for the largest of the exams: its grey values, its labels, and where they are."""
+    return Estimate(LIBRARIES, VOXEL_BYTES * max((size_of(t.case.image).voxels for t in tasks), default=0) / GIB)
 
 
 def fingerprint(sources: Sequence[Source], measured: Iterable[Measured]) -> Fingerprint:
@@ -83,10 +111,6 @@ def summarise(exams: Mapping[str, ExamFacts]) -> DomainSummary:
     )
 
 
-def _key(task: Task) -> tuple[str, str]:
-    return task[1].name, task[0].name
-
-
 def _labels_digest(domain: Domain) -> str:
     return digest_of({name: list(domain.source_values[label]) for name, label in domain.labels.items()})
 
@@ -101,22 +125,23 @@ def _remembered(case: Case, domain: Domain, known: Fingerprint | None) -> Measur
     return Measured(domain.name, case.name, facts, ())
 
 
+def _measure(task: Task) -> Measured:
+    return measure(task.case, task.domain)
+
+
 def _run(tasks: Sequence[Task], jobs: int) -> Iterator[Measured]:
-    """Results as they come."""
-    if min(jobs, len(tasks)) <= 1:
-        yield from (measure(case, domain) for case, domain in tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
-        futures = [pool.submit(measure, case, domain) for case, domain in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            advice = "was there enough memory? run again with a smaller -j"
-            raise InputError("PS-A128", f"a process that read exams was killed: {advice}") from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    """Results as they come; an exam whose process died has that for its fault.
+
+    Raises:
+        RuntimeError: pedseg itself is at fault, which says nothing of the exam.
+    """
+    for task, result in run_tasks(_measure, tasks, jobs=jobs):
+        if not isinstance(result, Failure):
+            yield result
+        elif isinstance(result.error, PedsegError):
+            yield Measured(*task.key, None, (result.error,))
+        else:
+            raise RuntimeError(str(result))
 
 
 def _spread(values: Sequence[float]) -> Spread:

@@ -6,12 +6,16 @@ import argparse
 import sys
 from pathlib import Path
 
-from pedseg.cli import make_parser, positive, run
+from pedseg.cli import NO_JOBS, make_parser, positive, run
 
 
 def parser() -> argparse.ArgumentParser:
     """Flags of the command."""
-    flags = make_parser("pedseg_predict", "Segment the bones of an exam: masks on its own grid, volumes, a picture.")
+    flags = make_parser(
+        "pedseg_predict",
+        "Segment the bones of an exam: masks on its own grid, volumes, a picture.",
+        jobs=NO_JOBS,
+    )
     flags.add_argument(
         "-i", "--input", type=Path, required=True, help="DICOM folder, image file, folder of images, or a zip of one"
     )

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from pedseg.archives import is_zip, unpacked
 from pedseg.errors import ExitCode, OutputError, PedsegError, UsageError
+from pedseg.memory import Estimate, fitting_jobs
+from pedseg.plan.memory import plan_prediction_gib
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
+from pedseg.storage.sizes import size_of
 from pedseg.workspace import Workspace, write_json
 
 if TYPE_CHECKING:
@@ -86,6 +89,7 @@ def pedseg_predict(
     model = load_model(options.model or Workspace.find(workspace).run("default", "main"))
     log.info("model: %d fold%s of plan %s", len(model.folds), "s"[: len(model.folds) != 1], model.plan.name)
     _check_domain(model.plan, options.domain)
+    fitting_jobs(log, Estimate(0.0, max(_gib(exam, model) for exam in exams)), 1)
     if not single:
         return _predict_all(folders, output, model, options)
     _predict_exam(exams[0], output, model, options)
@@ -114,6 +118,11 @@ def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
 def exit_code(failed: dict[str, PedsegError]) -> ExitCode:
     """Of a batch."""
     return ExitCode.PARTIAL if failed else ExitCode.DONE
+
+
+def _gib(exam: Exam, model: Model) -> float:
+    size = size_of(exam.path)
+    return plan_prediction_gib(model.plan, size.slices, size.voxels, folds=len(model.folds))
 
 
 def _check_domain(plan: Plan, asked: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +12,20 @@ from tqdm import tqdm
 
 from pedseg.cli import progress_hidden
 from pedseg.errors import InputError, Notice
+from pedseg.memory import GIB, Estimate, fitting_jobs
 from pedseg.plan import load_plan
 from pedseg.plan.spec import DomainPlan, cache_digest
 from pedseg.storage.cache import Manifest, entry_bytes, read_entry
 from pedseg.storage.cases import exam_folder, find_cases, source_digest
+from pedseg.storage.sizes import size_of
 from pedseg.workers import Failure, run_tasks
 from pedseg.workspace import Workspace
 from pedseg_preprocess.exam import Task, preprocess_exam
 
 log = logging.getLogger("pedseg.preprocess")
+LIBRARIES = 0.09
+"""GiB of a process that reads exams, before it reads one."""
+VOXEL_BYTES = 8.5
 Manifests = dict[tuple[str, str], Manifest]
 """By names of domain and case."""
 
@@ -57,12 +62,20 @@ def fill_cache(workspace: Path | str | None, name: str, *, jobs: int, overwrite:
         failures += missing
     done = {} if overwrite else _whole_entries(tasks)
     todo = [task for task in tasks if task.key not in done]
+    jobs = fitting_jobs(log, estimate(todo), min(jobs, len(todo))) if todo else 1
     if len(todo) < len(tasks):
         log.info("%d of %d exams are in the cache already", len(tasks) - len(todo), len(tasks))
     made, failed = _run(todo, jobs)
     done |= made
     entries = {p.domain.name: tuple(done[t.key] for t in tasks if t.plan is p and t.key in done) for p in plan.domains}
     return Summary(entries, len(made), (*failures, *failed))
+
+
+def estimate(tasks: Sequence[Task]) -> Estimate:
+    """Memory for the largest of the exams: grey values as stored, normalised and copied, and their slices twice."""
+    sizes = [(size_of(task.case.image), task.plan) for task in tasks]
+    exams = (VOXEL_BYTES * s.voxels + (6 + 4 * p.label_detail**2) * s.slices * p.window**2 for s, p in sizes)
+    return Estimate(LIBRARIES, max(exams, default=0) / GIB)
 
 
 def ceiling_table(entries: dict[str, tuple[Manifest, ...]]) -> str:

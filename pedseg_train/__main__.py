@@ -6,13 +6,17 @@ import argparse
 import sys
 from typing import get_args
 
-from pedseg.cli import make_parser, positive, run
+from pedseg.cli import NO_JOBS, make_parser, positive, run
 from pedseg.names import Precision
 
 
 def parser() -> argparse.ArgumentParser:
     """Flags of the command."""
-    flags = make_parser("pedseg_train", "Train folds; a fold that was interrupted goes on where it stopped.")
+    flags = make_parser(
+        "pedseg_train",
+        "Train folds; a fold that was interrupted goes on where it stopped.",
+        jobs=NO_JOBS,
+    )
     flags.add_argument("folds", nargs="+", metavar="FOLD", help="number, 'all' (on every exam) or 'every' (all folds)")
     flags.add_argument("-p", "--plan", default="default", help="name of the plan")
     flags.add_argument("--run", default="main", help="name of the run")

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pedseg.errors import InputError, UsageError
+from pedseg.memory import Estimate, fitting_jobs
 from pedseg.plan import Fold, Plan, load_plan
 from pedseg.plan.encoder import encoder_weights
 from pedseg.plan.files import parse
+from pedseg.plan.memory import plan_training_gib
 from pedseg.storage.splits import everything
 from pedseg.workspace import Workspace
 from pedseg_train.left_out import calibrate, keep_predictions
@@ -74,6 +76,7 @@ def pedseg_train(
     for _, fold in chosen:
         _check_cache(place, plan, fold)
     steps = [(name, stage) for name, fold in chosen for stage in stages(plan, fold, options.run)]
+    _tell_memory([stage.plan for _, stage in steps])
     trained = [_train_fold(place, name, stage, options) for name, stage in steps]
     if options.test:
         calibrate([folder.parent for folder in trained])
@@ -118,6 +121,10 @@ def _check_cache(workspace: Workspace, plan: Plan, fold: Fold) -> None:
     if missing:
         named = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
         raise InputError("PS-A85", f"{len(missing)} exams are not in the slice cache ({named}): run pedseg_preprocess")
+
+
+def _tell_memory(plans: Sequence[Plan]) -> None:
+    fitting_jobs(log, Estimate(0.0, max(plan_training_gib(plan) for plan in plans)), 1)
 
 
 def _train_fold(workspace: Workspace, name: str, stage: Stage, options: TrainOptions) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 from dataclasses import dataclass
 
@@ -32,6 +33,17 @@ def do(task: Sum) -> str:
         raise ZeroDivisionError("by zero")
     if task.what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if task.what == "exit":
+        os._exit(3)
+    if task.what == "crash":
+        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if task.what == "memory":
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 32, resource.getrlimit(resource.RLIMIT_AS)[1]))
+        bytearray(1 << 34)
+    if task.what == "quote":
+        tag = "Doe^Jane"
+        raise ValueError(f"{tag} is no number")
     return task.what.upper()
 
 
@@ -42,8 +54,9 @@ def test_each_exam_has_its_result_or_its_failure(jobs: int) -> None:
     assert (results["a"], results["d"]) == ("X", "Y")
     assert str(results["b"]) == "box/b: PS-A65: constant"
     assert isinstance(results["c"], Failure)
-    assert "ZeroDivisionError: by zero" in str(results["c"])
-    assert "Traceback" in results["c"].trace
+    assert str(results["c"]).startswith("box/c: ZeroDivisionError, a fault of pedseg itself\nTraceback:\n")
+    assert 'in do\n    raise ZeroDivisionError("by zero")' in results["c"].trace
+    assert results["c"].trace.endswith("ZeroDivisionError")
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -52,11 +65,29 @@ def test_a_full_disk_stops_everything(jobs: int) -> None:
         list(run_tasks(do, [Sum("a", "disk"), Sum("b", "x")], jobs=jobs))
 
 
-def test_a_process_that_dies_is_named_and_costs_no_other_exam() -> None:
-    tasks = [Sum("a", "x"), Sum("b", "die"), Sum("c", "y")]
+@pytest.mark.parametrize("end", ["die", "exit", "crash"])
+def test_a_process_that_dies_is_named_and_costs_no_other_exam(end: str) -> None:
+    tasks = [Sum("a", "x"), Sum("b", end), Sum("c", "y")]
     results = {task.name: result for task, result in run_tasks(do, tasks, jobs=2)}
     assert (results["a"], results["c"]) == ("X", "Y")
     assert str(results["b"]).startswith("box/b: PS-A128: ")
+
+
+def test_memory_that_runs_out_is_named_with_its_exam_and_the_place() -> None:
+    tasks = [Sum("a", "x"), Sum("b", "memory"), Sum("c", "y")]
+    results = {task.name: result for task, result in run_tasks(do, tasks, jobs=2)}
+    assert (results["a"], results["c"]) == ("X", "Y")
+    failure = results["b"]
+    assert isinstance(failure, Failure)
+    assert str(failure.error).startswith("PS-A165: box/b wants more memory than there is")
+    assert "bytearray(1 << 34)" in failure.trace
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_nothing_of_what_a_library_quotes_is_told(jobs: int) -> None:
+    results = {task.name: result for task, result in run_tasks(do, [Sum("a", "quote"), Sum("b", "x")], jobs=jobs)}
+    assert "ValueError" in str(results["a"])
+    assert "Doe" not in str(results["a"]).replace('tag = "Doe^Jane"', "")
 
 
 def test_processes_compute_with_one_thread_and_the_variables_come_back(monkeypatch: pytest.MonkeyPatch) -> None:

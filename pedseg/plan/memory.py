@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pedseg.plan import NetworkSpec, PriorSpec
+from pedseg.plan import NetworkSpec, Plan, PriorSpec
 from pedseg.plan.network import CHANNELS, CONV_CHANNELS, FROM_SCRATCH
 
 GIB = float(1 << 30)
-LIBRARIES = 0.6
+LIBRARIES = 0.68
 """GiB that Python, torch and MONAI take before any work."""
-PREDICTION_BATCH = 16
+PREDICTION_LIBRARIES = 0.31
+"""GiB that Python and torch take without MONAI."""
+PREDICTION_BATCH = 8
 COPIES = 3
 """Of the weights while a prediction begins: the file's, those of all domains, the selected domain's."""
 
@@ -113,11 +115,45 @@ def prior_gib(prior: PriorSpec, window: int, masks: Sequence[int], precision: st
     return LIBRARIES + (maps * window**2 + 16 * networks * weights) / GIB, frozen / GIB
 
 
+def plan_training_gib(plan: Plan) -> float:
+    """What training one fold of a plan takes at its peak, in GiB."""
+    window, precision = plan.domains[0].window, plan.schedule.precision
+    each = [len(d.domain.structures) if plan.network.strategy == "individual" else 1 for d in plan.domains]
+    slices = plan.share * sum(each)
+    need = training_gib(plan.network, window, slices, precision, networks=networks_at_once(plan))
+    if plan.shape_prior is None:
+        return need
+    before, frozen = prior_gib(plan.shape_prior, window, each, precision)
+    return max(before, need + plan.share * frozen)
+
+
+def networks_at_once(plan: Plan) -> int:
+    """That one fold of a plan trains: one, one a domain or one a bone."""
+    if plan.network.strategy == "individual":
+        return sum(len(d.domain.structures) for d in plan.domains)
+    return len(plan.domains) if plan.network.apart else 1
+
+
+def plan_prediction_gib(plan: Plan, slices: int, voxels: int, *, folds: int = 1) -> float:
+    """What predicting an exam takes at its peak, in GiB, whichever of the plan's domains it is of.
+
+    Args:
+        plan: of the model.
+        slices: of the exam.
+        voxels: of the exam.
+        folds: whose networks are held together.
+    """
+    more = 4 * (folds - 1) * parameters(plan.network) / GIB
+    parts = [plan.predicted(name) for name in plan.domain_names]
+    needs = (prediction_gib(plan.network, p.window, p.domain.n_classes, slices, voxels) for p in parts)
+    return more + max(needs)
+
+
 def prediction_gib(network: NetworkSpec, window: int, classes: int, slices: int, voxels: int) -> float:
     """Memory at the peak of a prediction, in GiB.
 
     A batch of `PREDICTION_BATCH` slices passes the network; the stack keeps every class's probability (2 bytes); the
-    exam its grey values (4), a copy and its labels (1 each way).
+    exam its grey values as stored and normalised, a copy while they are cut, its labels and where they are: 16 a voxel.
 
     Args:
         network: one of them at a time.
@@ -129,7 +165,7 @@ def prediction_gib(network: NetworkSpec, window: int, classes: int, slices: int,
     passing = _counted(network).passing * (_ratio(network, _pixels) if network.name in FROM_SCRATCH else 1)
     batch = 4 * passing * window**2 * PREDICTION_BATCH
     stack = 2 * classes * slices * window**2
-    return LIBRARIES + (batch + stack + 10 * voxels + 4 * COPIES * parameters(network)) / GIB
+    return PREDICTION_LIBRARIES + (batch + stack + 16 * voxels + 4 * COPIES * parameters(network)) / GIB
 
 
 def _counted(network: NetworkSpec) -> Counted:
