@@ -133,7 +133,7 @@ class Series:
 
 def centre_text(frames: Sequence[Frame]) -> str:
     """Where images lie, for a person who must choose between parallel stacks."""
-    x, y, z = np.mean([frame.position for frame in frames], axis=0)
+    x, y, z = np.mean([frame.position or (0.0, 0.0, 0.0) for frame in frames], axis=0)
     words = (f"{abs(x):.0f} {'L' if x > 0 else 'R'}", f"{abs(y):.0f} {'P' if y > 0 else 'A'}")
     return f"at {words[0]}, {words[1]}, {abs(z):.0f} {'S' if z > 0 else 'I'} mm"
 
