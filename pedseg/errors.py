@@ -162,6 +162,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A105": ("OutputError", "the output cannot be written"),
     "PS-A106": ("OutputError", "the disk is full"),
     "PS-A109": ("UsageError", "output inside input"),
+    "PS-A111": ("OutputError", "the images lack what a DICOM SEG must hold"),
     "PS-A120": ("UsageError", "the flags do not fit together"),
     "PS-A121": ("InputError", "an image file cannot be read"),
     "PS-A122": ("InputError", "the dataset does not pass the check"),
@@ -179,6 +180,8 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A135": ("InputError", "an exam of the plan is not there any more"),
     "PS-A136": ("ModelError", "two folds test one exam"),
     "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),
+    "PS-A171": ("GeometryError", "a DICOM SEG cannot hold a sheared stack"),
+    "PS-A172": ("OutputError", "the slices lie in several multi-frame files, a DICOM SEG refers to one"),
 }
 
 WARNINGS: dict[str, str] = {
@@ -217,5 +220,6 @@ WARNINGS: dict[str, str] = {
     "PS-W135": "an exam has a prediction and no reference",
     "PS-W136": "folds of a run are not finished",
     "PS-W132": "a structure does not look like those of training",
+    "PS-W173": "a DICOM SEG contains the patient identity of its source",
     "PS-W137": "what networks make of their slices could not be drawn",
 }

@@ -26,6 +26,10 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--series", help="which series of a DICOM folder: its index in the list, or its UID")
     flags.add_argument("--echo", type=int, help="which echo of a series")
     flags.add_argument("--phase", type=int, help="which phase of a series")
+    flags.add_argument(
+        "--formats", nargs="+", choices=["nifti", "dicom-seg"], default=["nifti"],
+        help="labels.nii.gz, and labels.dcm, which contains the patient identity of the source",
+    )
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda[:n] or mps")
     flags.add_argument("--overwrite", action="store_true", help="replace an earlier output")
     return flags
@@ -48,6 +52,7 @@ def _job(flags: argparse.Namespace) -> int:
         device=flags.device,
         overwrite=flags.overwrite,
         each=flags.each,
+        formats=tuple(flags.formats),
     )
     return exit_code(pedseg_predict(flags.input, flags.output, flags.workspace, options=options))
 

@@ -72,12 +72,17 @@ def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
         InputError, GeometryError: what the readers refuse.
     """
     choice = choice or Choice()
-    if exam.path.is_file() and exam.path.name.lower().endswith(IMAGE_ENDINGS):
+    if is_image_file(exam.path):
         if choice != Choice():
             name = exam.path.name
             raise UsageError("PS-A120", f"{name} is one image: --series, --echo, --phase are for DICOM folders")
         return read_image(exam.path)
     return read_volume(exam.path, series=choice.series, echo=choice.echo, phase=choice.phase)
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a path is a NIfTI, NRRD or MHA file, not DICOM."""
+    return path.is_file() and path.name.lower().endswith(IMAGE_ENDINGS)
 
 
 def _folders(path: Path) -> list[Path]:
