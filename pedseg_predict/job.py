@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pedseg.dicom.words import part_of_body
 from pedseg.errors import ExitCode, Notice, PedsegError, UsageError
+from pedseg.privacy import scrub
 from pedseg.storage.inputs import Choice, Exam, find_exams, is_image_file, read_exam
 from pedseg.workspace import Workspace, digest_of, write_json
 
@@ -104,7 +106,7 @@ def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
     part = str(volume.facts.get("body_part", "")).upper()
     named = [d.domain.name for d in plan.domains if part in {*d.domain.body_part, d.domain.name.upper()}]
     if len(named) != 1:
-        seen = f"Body Part Examined is {part!r}" if part else "nothing in the exam tells"
+        seen = f"Body Part Examined is {told!r}" if (told := part_of_body(part)) else "nothing in the exam tells"
         raise UsageError("PS-A120", f"which of {', '.join(plan.domain_names)}? {seen}: say so with -d")
     return named[0]
 
@@ -134,7 +136,7 @@ def _predict_all(
             failed[exam.name] = error
             log.warning("%s: %s", exam.name, error)
     if failed:
-        write_json(output / FAILED, {name: str(error) for name, error in failed.items()})
+        write_json(output / FAILED, {name: scrub(str(error)) for name, error in failed.items()})
     if len(failed) == len(folders):
         raise next(iter(failed.values()))
     return failed

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pedseg.dicom.frame import Frame, PhaseKey
+from pedseg.dicom.words import kind
 from pedseg.errors import Notice
 
 ECHO_TOLERANCE_MS = 0.05
@@ -111,7 +112,7 @@ def _split_by(part: Part, name: str) -> list[Part]:
 def _shown(value: tuple[object, ...] | float | None) -> str:
     if value is None:
         return "missing"
-    return "/".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
+    return "/".join(kind(word) if isinstance(word, str) else str(word) for word in value) if isinstance(value, tuple) else f"{value:g}"
 
 
 def _group(frames: Iterable[Frame], key: Callable[[Frame], Any]) -> dict[Any, list[Frame]]:

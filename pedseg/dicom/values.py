@@ -9,6 +9,7 @@ from pydicom import config
 from pydicom.uid import UID
 
 from pedseg.errors import GeometryError
+from pedseg.privacy import number_text
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -33,7 +34,7 @@ def decimals(text: str, count: int, missing: tuple[str, str], name: str) -> tupl
         raise GeometryError(code, f"{name} has no {tag}: without it no voxel's place is known; export it again")
     values = tuple(number(part) for part in text.split("\\"))
     if len(values) != count or None in values:
-        raise GeometryError("PS-A52", f"{name}: {tag} needs {count} finite numbers, got {text[:60]!r}")
+        raise GeometryError("PS-A52", f"{name}: {tag} needs {count} finite numbers, got {number_text(text[:60])}")
     return tuple(v for v in values if v is not None)
 
 
@@ -43,5 +44,6 @@ def plain(text: str) -> str:
 
 
 def uid_name(uid: str) -> str:
-    """What the standard calls a UID; the UID itself where it does not know it."""
-    return plain(UID(uid, validation_mode=config.IGNORE).name)
+    """What the standard calls the UID of a class or a syntax; the UID itself where it does not know it."""
+    name = plain(UID(uid, validation_mode=config.IGNORE).name)
+    return name if name != plain(uid) or re.fullmatch(r"[0-9.]+", name) else "no UID"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pedseg.dicom import read_volume
 from pedseg.errors import InputError, UsageError
+from pedseg.privacy import conceal, is_plain, names_shown
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import read_image
 
@@ -57,7 +58,7 @@ def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
     if each:
         return _distinct(path, _folders(path))
     if path.is_file():
-        return (Exam(_name_of(path), path),)
+        return (Exam(_shown_name(path, "exam"), path),)
     images = sorted(p for p in path.iterdir() if p.is_file() and p.name.lower().endswith(IMAGE_ENDINGS))
     if not images:
         return (Exam("exam", path),)
@@ -93,10 +94,16 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _distinct(path: Path, sources: list[Path]) -> tuple[Exam, ...]:
-    exams = tuple(Exam(_name_of(p), p) for p in sources)
+    exams = tuple(Exam(_shown_name(p, f"exam_{place:03d}"), p) for place, p in enumerate(sources, start=1))
     if len({e.name.lower() for e in exams}) < len(exams):
         raise UsageError("PS-A99", f"what lies in {path.name} leads to equal names: rename it")
     return exams
+
+
+def _shown_name(path: Path, stand_in: str) -> str:
+    """The file's or folder's name where it cannot be a patient's; else what stands for it, such as its place."""
+    conceal(path, instead=stand_in)
+    return _name_of(path) if names_shown() or is_plain(path.name) else stand_in
 
 
 def _name_of(path: Path) -> str:
