@@ -22,14 +22,14 @@ MAX_DIGITS = 6
 MAX_NAME = 64
 _WORD_LIST = """
     ankle knee shoulder hip elbow wrist foot hand left right bone femur tibia fibula patella talus calcaneus humerus
-    scapula clavicle heel sole shin kneecap radius ulna distal proximal cartilage meniscus background all mean im img ima image images mr
-    mri mrdcm ct dcm dicom nii gz nrrd mha json seg segmentation label labels mask masks prediction predictions
-    reference references slice slices series scan exam exams study studies case cases patient subject sub ses pat
-    phantom file files frame frames export anon anonymous anonymised anonymized train val validation test demo raw
-    data input output in out workspace results scores report model run runs tmp pedseg project new old other first
-    second third last one two three four five six bad good broken damaged flat empty half whole alone copy part se
-    tse pd fs dixon water fat vibe space sag cor tra ax axial sagittal coronal oblique iso echo phase stack
-    localizer
+    scapula clavicle heel sole shin kneecap radius ulna distal proximal cartilage meniscus background all mean im
+    img ima image images mr mri mrdcm ct dcm dicom nii gz nrrd mha json seg segmentation label labels mask masks
+    prediction predictions reference references slice slices series scan exam exams study studies case cases patient
+    subject sub ses pat phantom file files frame frames export anon anonymous anonymised anonymized train val
+    validation test demo raw data input output in out workspace results scores report model run runs tmp pedseg
+    project new old other first second third last one two three four five six bad good broken damaged flat empty
+    half whole alone copy part se tse pd fs dixon water fat vibe space sag cor tra ax axial sagittal coronal oblique
+    iso echo phase stack localizer
 """
 _WORDS = frozenset(_WORD_LIST.split())
 """Joints and bones, kinds of files, of exams and of sequences, and which of them."""

@@ -112,7 +112,9 @@ def _split_by(part: Part, name: str) -> list[Part]:
 def _shown(value: tuple[object, ...] | float | None) -> str:
     if value is None:
         return "missing"
-    return "/".join(kind(word) if isinstance(word, str) else str(word) for word in value) if isinstance(value, tuple) else f"{value:g}"
+    if not isinstance(value, tuple):
+        return f"{value:g}"
+    return "/".join(kind(word) if isinstance(word, str) else str(word) for word in value)
 
 
 def _group(frames: Iterable[Frame], key: Callable[[Frame], Any]) -> dict[Any, list[Frame]]:
