@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import nibabel as nib
@@ -32,7 +33,9 @@ WORD = "ZZPHI"
 DAY, CLOCK, AGE, UID_ROOT = "19730707", "123456.654321", "097Y", "1.2.826.0.1.47110815"
 SEARCHED = (WORD.encode(), DAY.encode(), CLOCK.encode(), UID_ROOT.encode())
 TEXT = frozenset(["AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])
-KEPT = frozenset(["SpecificCharacterSet", "PhotometricInterpretation", "ImageType", "LossyImageCompression", "RescaleType", "PixelPresentation", "PresentationLUTShape"])  # fmt: skip
+KEPT = frozenset(
+    ["SpecificCharacterSet", "PhotometricInterpretation", "ImageType", "LossyImageCompression", "PixelPresentation"]
+)
 """Text that decides how pixels are read."""
 _BASE64 = re.compile(rb"base64,([A-Za-z0-9+/=]{64,})")
 
@@ -61,7 +64,7 @@ def text_tags() -> Dataset:
     outer.RequestAttributesSequence = [inner]
     outer.PatientComments = canary("outer")
     ds.RequestAttributesSequence, ds.ReferencedStudySequence = [outer], [inner]
-    ds.AccessionNumber = f"{WORD}ACC"
+    ds.update(few_tags())  # what images of one patient share
     return ds
 
 
@@ -81,7 +84,8 @@ def few_tags() -> Dataset:
     ds = Dataset()
     ds.PatientName, ds.PatientID, ds.StudyDate, ds.StudyTime = canary("name"), f"{WORD}ID", DAY, CLOCK
     ds.Manufacturer, ds.ManufacturerModelName, ds.BodyPartExamined = canary("maker"), canary("model"), f"{WORD}PART"
-    ds.Laterality, ds.Modality, ds.SeriesDescription, ds.PatientBirthDate = f"{WORD}SIDE", f"{WORD}MOD", canary("s"), DAY
+    ds.Laterality, ds.Modality, ds.SeriesDescription = f"{WORD}SIDE", f"{WORD}MOD", canary("series")
+    ds.PatientBirthDate = DAY
     return ds
 
 
@@ -111,17 +115,20 @@ def write_marked_enhanced(folder: Path) -> None:
     mark(path, tags=text_tags())
 
 
-def write_marked_seg(path: Path, dicom: Path, labels: Volume, domain: Domain) -> None:
+def write_marked_seg(path: Path, labels: Volume, domain: Domain) -> None:
     """A DICOM SEG whose texts are canaries but for the names of the structures."""
+    plain = path.parent / "plain"
+    write_dicom(labels, plain)
     segments = [described(n, name) for n, name in enumerate(domain.labels, start=1)]
     for segment in segments:
         segment.SegmentDescription = canary("segment")
     other = described(len(segments) + 1, canary("other segment"))
-    write_seg(path, dicom, labels.array, segments=[*segments, other])
+    write_seg(path, plain, labels.array, segments=[*segments, other])
     ds = dcmread(path)
     ds.update(few_tags())
     ds.Modality = "SEG"
     ds.save_as(path)
+    rmtree(plain)
 
 
 def mark_nifti(path: Path) -> None:
@@ -138,7 +145,8 @@ def mark_nnunet(folder: Path, labels: dict[str, int]) -> None:
     """A dataset.json with canaries where a person writes."""
     words = ("name", "description", "reference", "licence", "release", "tensorImageSize")
     values: dict[str, Any] = {word: canary(word) for word in words}
-    values |= {"labels": {"background": 0, **labels}, "channel_names": {"0": canary("channel")}, "file_ending": ".nii.gz"}
+    values |= {"channel_names": {"0": canary("channel")}, "file_ending": ".nii.gz"}
+    values["labels"] = {"background": 0, **labels}
     (folder / "dataset.json").write_text(json.dumps(values), "utf-8")
 
 

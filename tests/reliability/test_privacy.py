@@ -54,7 +54,7 @@ def make_raw(root: Path) -> None:
     """Three exams: DICOM with a DICOM SEG, NIfTI, NIfTI with a case.json."""
     raw = root / "raw" / "knee"
     labels = write_marked(raw / "knee_0" / "dicom", KNEE, 0)
-    write_marked_seg(raw / "knee_0" / "labels.dcm", next((raw / "knee_0" / "dicom").iterdir()), labels, KNEE)
+    write_marked_seg(raw / "knee_0" / "labels.dcm", labels, KNEE)
     for n in (1, 2):
         for volume, name in zip(make_exam(KNEE, n, slices=12), ("image", "labels"), strict=True):
             write_nifti(volume, raw / f"knee_{n}" / f"{name}.nii.gz")
