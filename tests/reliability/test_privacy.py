@@ -71,43 +71,66 @@ def test_the_canaries_are_in_the_input(tmp_path: Path) -> None:
     assert sum(line.startswith("name of ") for line in found) == 1 + 12 + 1
 
 
-def test_no_command_shows_or_writes_a_canary(tmp_path: Path, said: Say) -> None:
-    """From plan to report, then each into failure with --debug."""
+def test_prediction_shows_and_writes_no_canary(tmp_path: Path, tiny_run: Path, said: Say) -> None:
+    """One exam, a folder of them, an enhanced file, an image file; and each into failure with --debug."""
     above = tmp_path / canary("above")
-    root = above / "workspace"
-    make_raw(root)
-    place = ("-w", root)
-    shape = ("--preset", "demo", "--window", 32, "--epochs", 1, "--batch", 4, "--encoder-weights", "none")
-    said(pedseg_plan.__main__.main, "-d", "knee", *shape, "-j", 1, *place)
-    change_plan(root, network={"channels": (8, 8, 8, 8, 8)})
-    said(pedseg_preprocess.__main__.main, "-j", 1, *place)
-    said(pedseg_train.__main__.main, 0, "--device", "cpu", *place)
-    said(pedseg_train.__main__.main, 0, "--device", "cpu", *place)  # finished: it says where
-    assert hits(root, without=("raw",)) == []
-
-    exams = above / canary("exams")
+    exams, out = above / canary("exams"), above / "out"
     for n in (7, 8):
         write_marked(exams / canary("exam", n), KNEE, n)
     write_marked_enhanced(above / canary("one"))
-    out = above / "out"
-    predict = (pedseg_predict.__main__.main, "--device", "cpu", *place)
+    write_nifti(make_exam(KNEE, 9, slices=12)[0], above / f"{canary('image')}.nii.gz")
+    mark_nifti(above / f"{canary('image')}.nii.gz")
+    predict = (pedseg_predict.__main__.main, "--device", "cpu", "-m", tiny_run, "-d", "knee")
     said(*predict, "-i", exams / canary("exam", 7), "-o", out / "single")
     said(*predict, "-i", exams, "--each", "-o", out / "each")
     said(*predict, "-i", above / canary("one"), "-o", out / "enhanced")
-    said(*predict, "-i", root / "raw/knee/knee_1/image.nii.gz", "-o", out / "nifti")
-    assert hits(out) == []
+    said(*predict, "-i", above / f"{canary('image')}.nii.gz", "-o", out / "nifti")
     assert {p.name for p in (out / "each").iterdir()} == {"exam_001", "exam_002"}
-
-    said(pedseg_evaluate.__main__.main, "--run", "main", "-j", 1, "-o", above / "scores", *place)
-    assert hits(above / "scores") == []
+    assert hits(out) == []
 
     first = next((exams / canary("exam", 8)).rglob("*.dcm"))
     first.write_bytes(first.read_bytes()[:-100])
     said(*predict, "-i", exams, "--each", "-o", out / "each", "--overwrite", "--debug", status=7)
     text = said(*predict, "-i", exams / canary("exam", 8), "-o", out / "bad", "--debug", status=3)
     assert re.search(r"PS-A08: #1/#\d+: \d+ of \d+ pixel bytes", text), text
-    said(*predict, "-i", above / canary("nothing"), "-o", out / "none", "--debug", status=2)
+    damaged = above / f"{canary('image')}.nii.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-100])
+    said(*predict, "-i", damaged, "-o", out / "bad", "--debug", status=3)
+    said(*predict, "-i", above / canary("nothing"), "-o", out / "bad", "--debug", status=2)
     assert hits(out) == []
+
+
+@pytest.mark.slow
+def test_no_command_shows_or_writes_a_canary(tmp_path: Path, said: Say) -> None:
+    """From plan to report, then preparation into failure."""
+    above = tmp_path / canary("above")
+    root = above / "workspace"
+    make_raw(root)
+    place = ("-w", root)
+    shape = ("--preset", "demo", "--window", 32, "--epochs", 1, "--batch", 4, "--encoder-weights", "none")
+    plan = (pedseg_plan.__main__.main, "-d", "knee", *shape, "-j", 1, *place)
+    said(*plan)
+    change_plan(root, network={"channels": (8, 8, 8, 8, 8)})
+    said(pedseg_preprocess.__main__.main, "-j", 1, *place)
+    said(pedseg_train.__main__.main, 0, "--device", "cpu", *place)
+    said(pedseg_train.__main__.main, 0, "--device", "cpu", *place)  # finished: it says where
+    said(pedseg_predict.__main__.main, "-i", root / "raw/knee/knee_0/dicom", "-o", above / "out", *place)
+    said(pedseg_evaluate.__main__.main, "--run", "main", "-j", 1, "-o", above / "scores", *place)
+    masks, references = above / "masks" / canary("masks"), above / "references" / canary("references")
+    for folder in (masks, references):
+        write_nifti(make_exam(KNEE, 1, slices=12)[1], folder / "knee_1.nii.gz")
+        mark_nifti(folder / "knee_1.nii.gz")
+    compare = ("--predictions", masks, "--references", references, "-d", "knee", "--names", "ours")
+    said(pedseg_evaluate.__main__.main, *compare, "-j", 1, "-o", above / "compared", *place)
+    assert [hits(above / name) for name in ("out", "scores", "compared")] == [[], [], []]
+    assert hits(root, without=("raw",)) == []
+
+    first = next((root / "raw/knee/knee_0/dicom").rglob("*.dcm"))
+    first.write_bytes(first.read_bytes()[:-100])
+    said(pedseg_preprocess.__main__.main, "-j", 2, "--debug", *place, status=7)
+    said(*plan, "--overwrite", "--debug", status=3)
+    said(pedseg_evaluate.__main__.main, "--predictions", above / canary("gone"), "-o", above / "x", status=2)
+    assert hits(root, without=("raw",)) == []
 
 
 def test_a_fault_of_pedseg_prints_a_traceback_without_what_it_quotes(
