@@ -33,7 +33,8 @@ _WORD_LIST = """
 """
 _WORDS = frozenset(_WORD_LIST.split())
 """Joints and bones, kinds of files, of exams and of sequences, and which of them."""
-_HIDDEN = "…"
+HIDDEN = "…"
+"""Stands for a name that is not shown."""
 _concealed: dict[str, str] = {}
 _TOKEN = re.compile(r"[A-Za-z]+|[0-9]+|[ ._()-]+")
 
@@ -50,7 +51,7 @@ def shown(name: str, instead: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name)
 
 
-def conceal(path: Path, *, instead: str = _HIDDEN, own: bool = False) -> None:
+def conceal(path: Path, *, instead: str = HIDDEN, own: bool = False) -> None:
     """Keep a path that may name a patient out of every line of the command that runs.
 
     Args:
@@ -60,7 +61,7 @@ def conceal(path: Path, *, instead: str = _HIDDEN, own: bool = False) -> None:
     """
     for form in (path, path.absolute(), path.resolve()):
         for place in (form, *form.parents):
-            told = [part if part == place.anchor else shown(part, _HIDDEN) for part in place.parts]
+            told = [part if part == place.anchor else shown(part, HIDDEN) for part in place.parts]
             if place == form and told:
                 told[-1] = place.name if own and place.name else shown(place.name, instead)
             if tuple(told) != place.parts:
