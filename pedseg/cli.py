@@ -7,15 +7,19 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from pedseg import __version__
+from pedseg import __version__, privacy
 from pedseg.errors import ExitCode, PedsegError
 
 DISCLAIMER = "Research only, not a medical device."
 NO_JOBS = "changes nothing here: one exam or fold is done at a time"
 """Nor are threads, which are torch's (`OMP_NUM_THREADS`): another number of them changes the last bits."""
+OWN = ("output", "workspace", "model", "pretrained")
+"""Flags whose paths end in the user's own word for what pedseg makes."""
 Job = Callable[[argparse.Namespace], "int | None"]
 
 
@@ -40,6 +44,10 @@ def make_parser(name: str, description: str, *, jobs: str = "processes") -> argp
     shared.add_argument("-v", "--verbose", action="store_true", help="say more")
     shared.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
     shared.add_argument("--debug", action="store_true", help="show tracebacks")
+    shared.add_argument(
+        "--show-names", action="store_true",
+        help="show names of files and texts of inner errors as they are: they may tell who a patient is",
+    )
     shared.add_argument("--version", action="version", version=f"pedseg {__version__}")
     return parser
 
@@ -55,18 +63,24 @@ def run(job: Job, parser: argparse.ArgumentParser, arguments: list[str] | None =
     flags = parser.parse_args(arguments)
     flags.workspace = getattr(flags, "workspace", None)
     _start_log(flags)
+    before = _start_privacy(flags)
     previous = signal.signal(signal.SIGTERM, _terminate) if _main_thread() else None
     try:
         return int(job(flags) or ExitCode.DONE)
     except PedsegError as error:
         return _refuse(parser.prog, error, flags.debug)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"{parser.prog}: interrupted\n")
-        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return ExitCode.OUTPUT
+    except Exception as error:  # noqa: BLE001 - Python's own traceback quotes what libraries quote of a header
+        sys.stderr.write(privacy.trace(error))
+        sys.stderr.write(f"{parser.prog}: a fault of pedseg itself ({type(error).__name__}): please report it\n")
+        return ExitCode.BUG
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{parser.prog}: interrupted\n")
+        return ExitCode.INTERRUPTED
     finally:
+        _end_privacy(before)
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
 
@@ -99,16 +113,43 @@ class _Stream(logging.Handler):
         from tqdm import tqdm
 
         warning = record.levelno >= logging.WARNING
-        text = f"warning: {record.getMessage()}" if warning else record.getMessage()
+        text = privacy.scrub(f"warning: {record.getMessage()}" if warning else record.getMessage())
         tqdm.write(text, file=sys.stderr if warning else sys.stdout)
+
+
+def _start_privacy(flags: argparse.Namespace) -> tuple[str | None, Any]:
+    """Keep what may name a patient out of the command's lines; what was set before, for `_end_privacy`."""
+    before = os.environ.get(privacy.SHOW_NAMES), warnings.showwarning
+    os.environ[privacy.SHOW_NAMES] = "1" if flags.show_names else ""
+    warnings.showwarning = _show_warning
+    for flag, value in vars(flags).items():
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path):
+                privacy.conceal(path, own=flag in OWN)
+    return before
+
+
+def _end_privacy(before: tuple[str | None, Any]) -> None:
+    privacy.reveal()
+    warnings.showwarning = before[1]
+    if before[0] is None:
+        del os.environ[privacy.SHOW_NAMES]
+    else:
+        os.environ[privacy.SHOW_NAMES] = before[0]
+
+
+def _show_warning(  # the names are those of `warnings.showwarning`
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object
+) -> None:
+    """A library's warning without its text, which may quote a header."""
+    text = f": {message}" if privacy.names_shown() else ""
+    sys.stderr.write(f"{category.__name__} in {Path(filename).name}, line {lineno}{text}\n")
 
 
 def _refuse(program: str, error: PedsegError, debug: bool) -> int:
     if debug:
-        import traceback
-
-        traceback.print_exception(error)
-    sys.stderr.write(f"{program}: {_printable(str(error))}\n")
+        sys.stderr.write(privacy.trace(error))
+    sys.stderr.write(f"{program}: {_printable(privacy.scrub(str(error)))}\n")
     return int(error.exit_code)
 
 

@@ -183,6 +183,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A105": ("OutputError", "the output cannot be written"),
     "PS-A106": ("OutputError", "the disk is full"),
     "PS-A109": ("UsageError", "output inside input"),
+    "PS-A111": ("OutputError", "the images lack what a DICOM SEG must hold"),
     "PS-A120": ("UsageError", "the flags do not fit together"),
     "PS-A121": ("InputError", "an image file cannot be read"),
     "PS-A122": ("InputError", "the dataset does not pass the check"),
@@ -207,6 +208,8 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A154": ("ModelError", "a zip of a model is not safe to unpack, or damaged"),
     "PS-A155": ("InputError", "packed data would grow far beyond their file"),
     "PS-A156": ("InputError", "a header names another file for its data"),
+    "PS-A171": ("GeometryError", "a DICOM SEG cannot hold a sheared stack"),
+    "PS-A172": ("OutputError", "the slices lie in several multi-frame files, a DICOM SEG refers to one"),
 }
 
 WARNINGS: dict[str, str] = {
@@ -254,6 +257,7 @@ WARNINGS: dict[str, str] = {
     "PS-W136": "folds of a run are not finished",
     "PS-W132": "a structure does not look like those of training",
     "PS-W170": "memory is short",
+    "PS-W173": "a DICOM SEG contains the patient identity of its source",
     "PS-W137": "what networks make of their slices could not be drawn",
     "PS-W153": "a DICOM file begins like a program: it was read, and never run or copied",
 }

@@ -12,6 +12,7 @@ from typing import Any
 from pedseg.domains import Domain, load_domains
 from pedseg.errors import InputError, PedsegError, UsageError
 from pedseg.plan import Plan
+from pedseg.privacy import HIDDEN, shown
 from pedseg.storage.cases import Case
 from pedseg.storage.masks import FoundMasks, find_masks, printable, reference_domain
 from pedseg.workspace import Workspace
@@ -151,13 +152,13 @@ def _folder_source(name: str, folder: Path, domains: Sequence[Domain], options: 
         _gather(task, place, beside, into=found)
     if not found.tasks:
         raise next(iter(found.faults.values()), None) or _never_met(printable(folder.name), found)
-    given = printable(options.references.name) if options.references else None
+    given = shown(printable(options.references.name), HIDDEN) if options.references else None
     return Source(
         name,
         tuple(found.tasks),
         tuple(found.missing),
         tuple(found.unscored),
-        {"predictions": printable(folder.name), "references": given},
+        {"predictions": shown(printable(folder.name), HIDDEN), "references": given},
         folders=tuple(filter(None, (folder, options.references, options.images))),
         failed={exam: str(error) for exam, error in found.faults.items()},
     )

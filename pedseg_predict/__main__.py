@@ -31,6 +31,10 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--echo", type=int, help="which echo of a series")
     flags.add_argument("--phase", type=int, help="which phase of a series")
     _add_reading(flags)
+    flags.add_argument(
+        "--formats", nargs="+", choices=["nifti", "dicom-seg"], default=["nifti"],
+        help="labels.nii.gz, and labels.dcm, which contains the patient identity of the source",
+    )
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda[:n] or mps")
     flags.add_argument("--overwrite", action="store_true", help="replace an earlier output")
     return flags
@@ -72,6 +76,7 @@ def _job(flags: argparse.Namespace) -> int:
         device=flags.device,
         overwrite=flags.overwrite,
         each=flags.each,
+        formats=tuple(flags.formats),
     )
     return exit_code(pedseg_predict(flags.input, flags.output, flags.workspace, options=options))
 

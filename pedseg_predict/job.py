@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pedseg.archives import is_zip, unpacked
-from pedseg.errors import ExitCode, OutputError, PedsegError, UsageError
+from pedseg.dicom.words import part_of_body
+from pedseg.errors import ExitCode, Notice, OutputError, PedsegError, UsageError
 from pedseg.memory import Estimate, fitting_jobs
 from pedseg.plan.memory import plan_prediction_gib
-from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
+from pedseg.privacy import scrub
+from pedseg.storage.inputs import Choice, Exam, find_exams, is_image_file, read_exam
 from pedseg.storage.sizes import size_of
-from pedseg.workspace import Workspace, write_json
+from pedseg.workspace import Workspace, digest_of, write_json
 
 if TYPE_CHECKING:
+    from pedseg.dicom.segmentation_source import SegmentationSource
     from pedseg.inference import Model
+    from pedseg.inference.predict import Prediction
     from pedseg.plan import Plan
     from pedseg.volumes import Volume
 
 log = logging.getLogger("pedseg.predict")
 FAILED = "failed.json"
+NIFTI, DICOM_SEG = FORMATS = ("nifti", "dicom-seg")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class PredictOptions:
         device: `auto`, `cpu`, `cuda[:n]` or `mps`.
         overwrite: replace earlier outputs.
         each: every folder inside the input is a DICOM exam.
+        formats: of the labels, of `FORMATS`.
     """
 
     model: Path | None = None
@@ -44,6 +50,7 @@ class PredictOptions:
     device: str = "auto"
     overwrite: bool = False
     each: bool = False
+    formats: tuple[str, ...] = (NIFTI,)
 
 
 def pedseg_predict(
@@ -58,7 +65,7 @@ def pedseg_predict(
     Args:
         source: a DICOM folder, an image file, a folder of image files or, with `each`, of DICOM folders; or a zip of
             one of them.
-        output: folder; gets `labels.nii.gz`, `prediction.json`, `preview.png`, in one folder an exam where there are
+        output: folder; gets labels, `prediction.json` and `preview.png`, in one folder an exam where there are
             several, or with `each`.
         workspace: project folder, where the model is looked for when not named.
         options: else the defaults.
@@ -81,6 +88,7 @@ def pedseg_predict(
         with unpacked(options.model, "model") as folder:
             return pedseg_predict(source, output, workspace, options=replace(options, model=folder))
     exams = find_exams(source, each=options.each)
+    _check_formats(exams, options.formats)
     single = len(exams) == 1 and not options.each
     folders = {exam: output if single else output / exam.name for exam in exams}
     _check_apart(source, output, folders)
@@ -110,7 +118,7 @@ def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
     part = str(volume.facts.get("body_part", "")).upper()
     named = [d.domain.name for d in plan.domains if part in {*d.domain.body_part, d.domain.name.upper()}]
     if len(named) != 1:
-        seen = f"Body Part Examined is {part!r}" if part else "nothing in the exam tells"
+        seen = f"Body Part Examined is {told!r}" if (told := part_of_body(part)) else "nothing in the exam tells"
         raise UsageError("PS-A120", f"which of {', '.join(plan.domain_names)}? {seen}: say so with -d")
     return named[0]
 
@@ -144,7 +152,7 @@ def _predict_all(
             failed[exam.name] = error
             log.warning("%s: %s", exam.name, error)
     if failed:
-        write_json(output / FAILED, {name: str(error) for name, error in failed.items()})
+        write_json(output / FAILED, {name: scrub(str(error)) for name, error in failed.items()})
     else:
         (output / FAILED).unlink(missing_ok=True)
     if len(failed) == len(folders):
@@ -157,17 +165,50 @@ def _predict_exam(exam: Exam, folder: Path, model: Model, options: PredictOption
     from pedseg.inference.device import choose_device
     from pedseg.inference.predict import Stopwatch
     from pedseg.inference.record import prediction_record
-    from pedseg.report.prediction import write_prediction
+    from pedseg.report.prediction import WriteOptions, write_prediction
 
     clock = Stopwatch()
     with clock.stage("read"):
         volume = read_exam(exam, options.choice)
+    source = _segmentation_source(exam, options)
     domain = choose_domain(model.plan, options.domain, volume)
     log.info("%s: %s, %s voxels", exam.name, domain, " x ".join(map(str, volume.shape)))
     prediction = predict_volume(volume, model, domain=domain, device=choose_device(options.device))
     record = prediction_record(prediction, model, read_seconds=clock.seconds["read"])
-    write_prediction(folder, volume, prediction.labels, prediction.domain, record, overwrite=options.overwrite)
+    writing = WriteOptions(options.overwrite, NIFTI in options.formats, _segmentation_writer(source, prediction, model))
+    write_prediction(folder, volume, prediction.labels, prediction.domain, record, options=writing)
     _report(record["structures"], [str(n) for n in prediction.notices], folder)
+
+
+def _segmentation_source(exam: Exam, options: PredictOptions) -> SegmentationSource | None:
+    """The images a DICOM SEG will refer to, looked for before anything is computed."""
+    if DICOM_SEG not in options.formats:
+        return None
+    from pedseg.dicom.segmentation_source import find_source
+
+    choice = options.choice
+    which = choice.series, choice.echo, choice.phase
+    return find_source(exam.path, series=which[0], echo=which[1], phase=which[2], options=choice.options)
+
+
+def _segmentation_writer(
+    source: SegmentationSource | None, prediction: Prediction, model: Model
+) -> Callable[[Path], None] | None:
+    if source is None:
+        return None
+    from pedseg.dicom.segmentation_writer import Algorithm, write_segmentation
+
+    algorithm = Algorithm(model.plan.name, digest_of({"plan": model.plan.digest, "folds": model.digests}))
+    log.warning("%s", Notice("PS-W173", "labels.dcm contains the patient identity of the source"))
+    return lambda path: write_segmentation(path, prediction.labels, source, prediction.domain, algorithm)
+
+
+def _check_formats(exams: Sequence[Exam], formats: Sequence[str]) -> None:
+    if unknown := sorted(set(formats) - set(FORMATS)):
+        raise UsageError("PS-A120", f"unknown format {unknown[0]!r}: choose of {', '.join(FORMATS)}")
+    if DICOM_SEG in formats and any(is_image_file(exam.path) for exam in exams):
+        text = "a DICOM SEG belongs to a DICOM series, the input is an image file"
+        raise UsageError("PS-A120", f"{text}: write --formats nifti")
 
 
 def _report(structures: dict[str, dict[str, float]], notices: Sequence[str], folder: Path) -> None:

@@ -102,7 +102,7 @@ def _predict(exam: LeftOut, folder: Path, model: Model, workspace: Workspace, de
     from pedseg.inference.device import choose_device
     from pedseg.inference.predict import Stopwatch
     from pedseg.inference.record import prediction_record
-    from pedseg.report.prediction import write_prediction
+    from pedseg.report.prediction import WriteOptions, write_prediction
 
     started, clock, out = time.perf_counter(), Stopwatch(), folder / str(exam)
     (out / RECORD).unlink(missing_ok=True)  # of other weights: nobody is to take it for this fold's if this fails
@@ -110,7 +110,7 @@ def _predict(exam: LeftOut, folder: Path, model: Model, workspace: Workspace, de
         volume = read_exam(planned_case(workspace, model.plan.domain_plan(exam.domain), exam.exam))
     prediction = predict_volume(volume, model, domain=exam.domain, device=choose_device(device))
     record = prediction_record(prediction, model, read_seconds=clock.seconds["read"])
-    write_prediction(out, volume, prediction.labels, prediction.domain, record, overwrite=True)
+    write_prediction(out, volume, prediction.labels, prediction.domain, record, options=WriteOptions(overwrite=True))
     for notice in prediction.notices:
         log.warning("%s: %s", exam, notice)
     log.info("  %s: %.1f s", exam, time.perf_counter() - started)

@@ -50,12 +50,23 @@ def test_control_characters_do_not_reach_the_terminal(capsys):
     assert capsys.readouterr().err == "pedseg_test: PS-A36: name \\x1b[2J\nsecond line\n"
 
 
-def test_a_bug_is_not_hidden():
-    def job(flags: argparse.Namespace) -> None:
-        raise ZeroDivisionError
+def test_a_bug_is_not_hidden_but_what_it_quotes_is(capsys):
+    name = "Doe^Jane"
 
-    with pytest.raises(ZeroDivisionError):
-        outcome(job)
+    def job(flags: argparse.Namespace) -> None:
+        try:
+            int(name)
+        except ValueError as error:
+            raise KeyError(name) from error
+
+    assert outcome(job) == 1
+    err = capsys.readouterr().err
+    assert err.count("Traceback (most recent call last)") == 2
+    assert "in job" in err
+    assert err.endswith("pedseg_test: a fault of pedseg itself (KeyError): please report it\n")
+    assert "Doe^Jane" not in err
+    assert outcome(job, "--show-names") == 1
+    assert "KeyError: 'Doe^Jane'" in capsys.readouterr().err
 
 
 def test_interruption_and_termination(capsys):

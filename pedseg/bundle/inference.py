@@ -16,7 +16,7 @@ from pedseg.inference.plausibility import judge
 from pedseg.inference.predict import describe, mirror_of, predict_windows, restore
 from pedseg.inference.record import prediction_record
 from pedseg.plan import load_plan
-from pedseg.report.prediction import check_output, write_prediction
+from pedseg.report.prediction import WriteOptions, check_output, write_prediction
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
 from pedseg.storage.prepare import prepare
 
@@ -144,7 +144,8 @@ class WritePrediction(Transform):
         prediction = describe(volume, data["prepared"], labels, self.part, seconds={}, plausibility=verdicts)
         folder = _folder_of(exam, self.folder, self.exams)
         record = prediction_record(prediction, self.model)
-        write_prediction(folder, volume, prediction.labels, self.part.domain, record, overwrite=self.overwrite)
+        options = WriteOptions(self.overwrite)
+        write_prediction(folder, volume, prediction.labels, self.part.domain, record, options=options)
         return dict(data)
 
 

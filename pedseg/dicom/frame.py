@@ -21,7 +21,9 @@ from pedseg.dicom.header import (
 )
 from pedseg.dicom.private import private_facts
 from pedseg.dicom.values import number, place_of, plain, whole
+from pedseg.dicom.words import MODALITIES, SIDES, one_of, scanner
 from pedseg.errors import InputError, PedsegError
+from pedseg.privacy import number_text
 
 _ENHANCED_MR = frozenset(["1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"])
 _ENHANCED_CT = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"])
@@ -239,7 +241,8 @@ def rescale_value(text: str, missing: float, name: str) -> float:
     """Rescale Slope or Intercept as a number; `missing` where the tag is."""
     value = number(text) if text else missing
     if value is None or abs(value) > _MAX_RESCALE:
-        raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {plain(text)!r} is no number: export it again")
+        told = number_text(text[:64])
+        raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {told} is no number: export it again")
     return value
 
 
@@ -262,11 +265,11 @@ def series_key(header: Header) -> SeriesKey:
 def facts(header: Header) -> dict[str, str | int | float]:
     """Plain values about the source: no identity, no dates, no descriptions."""
     found = {
-        "manufacturer": plain(header.text("Manufacturer")),
-        "model": plain(header.text("ManufacturerModelName")),
-        "modality": plain(header.text("Modality")),
+        "manufacturer": scanner(header.text("Manufacturer")),
+        "model": scanner(header.text("ManufacturerModelName")),
+        "modality": one_of(header.text("Modality"), MODALITIES),
         "body_part": plain(header.text("BodyPartExamined")).upper(),
-        "laterality": plain(header.text("ImageLaterality") or header.text("Laterality")).upper(),
+        "laterality": one_of(header.text("ImageLaterality") or header.text("Laterality"), SIDES),
         "field_strength_t": number(header.text("MagneticFieldStrength")),
         "repetition_time_ms": number(header.text("RepetitionTime")),
         "images_in_acquisition": whole(header.text("ImagesInAcquisition")),

@@ -22,6 +22,7 @@ from pedseg.dicom.frame import (
 )
 from pedseg.dicom.header import PARSE_FAULTS, Header
 from pedseg.dicom.values import number, place_of, plain, whole
+from pedseg.dicom.words import SIDES, one_of
 from pedseg.errors import InputError, PedsegError
 
 MAX_FRAMES = 65_536
@@ -89,7 +90,7 @@ def _frame(file: Frame, index: int, groups: _Groups, pixels: PixelData) -> Frame
     intercept = groups.text("PixelValueTransformationSequence", "RescaleIntercept")
     frame_type = groups.text("MRImageFrameTypeSequence", "FrameType").upper()
     image_type = tuple(frame_type.split("\\")) if frame_type else file.image_type
-    laterality = plain(groups.text("FrameAnatomySequence", "FrameLaterality")).upper()
+    laterality = one_of(groups.text("FrameAnatomySequence", "FrameLaterality"), SIDES)
     frame = replace(
         file,
         number=index,

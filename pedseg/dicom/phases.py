@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pedseg.dicom.frame import Frame, PhaseKey
+from pedseg.dicom.words import kind
 from pedseg.errors import Notice
 
 ECHO_TOLERANCE_MS = 0.05
@@ -156,7 +157,9 @@ def _split_by_rank(part: Part, name: str) -> list[Part]:
 def _shown(value: tuple[object, ...] | float | None) -> str:
     if value is None:
         return "missing"
-    return "/".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
+    if not isinstance(value, tuple):
+        return f"{value:g}"
+    return "/".join(kind(word) if isinstance(word, str) else str(word) for word in value)
 
 
 def _group(frames: Iterable[Frame], key: Callable[[Frame], Any]) -> dict[Any, list[Frame]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pedseg.errors import InputError
+from pedseg.privacy import shown
 
 MAX_DEPTH = 12
 MAX_ENTRIES = 1_000_000
@@ -38,27 +39,27 @@ def walk_files(root: Path, skipped: Counter[str], *, skip_unreadable: bool = Fal
         InputError: PS-A04 too many entries; PS-A07 a folder cannot be listed.
     """
     if root.is_file():
-        yield root, escaped(root.name)
+        yield root, escaped(root.name, "the file")
         return
     top = os.path.realpath(root)
     met = {_inode(root)}
     n_entries = 0
-    folders = [(root, 0)]
+    folders = [(root, 0, "")]
     while folders:
-        folder, depth = folders.pop()
-        for entry in _entries(folder, skipped, skip_unreadable=skip_unreadable):
+        folder, depth, where = folders.pop()
+        for place, entry in enumerate(_entries(folder, skipped, skip_unreadable=skip_unreadable), start=1):
             n_entries += 1
             if n_entries > MAX_ENTRIES:
                 raise InputError("PS-A04", f"more than {MAX_ENTRIES} entries: name the exam's own folder")
-            path = Path(entry.path)
+            path, name = Path(entry.path), where + escaped(entry.name, f"#{place}")
             if not _is_folder(entry):
                 if _is_image_candidate(entry, skipped):
-                    yield path, escaped(str(path.relative_to(root)))
+                    yield path, name
             elif depth >= MAX_DEPTH:
                 skipped[TOO_DEEP] += 1
             elif not _leads_out(path, top) and _inode(path) not in met:
                 met.add(_inode(path))
-                folders.append((path, depth + 1))
+                folders.append((path, depth + 1, f"{name}/"))
             else:
                 skipped["linked folder"] += 1
 
@@ -76,9 +77,9 @@ def kind_of(path: Path) -> str:
     return ending if ending in _KINDS else "other" if ending else "without ending"
 
 
-def escaped(name: str) -> str:
-    """A file name fit for one line on a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in name)
+def escaped(name: str, instead: str = "the path given") -> str:
+    """A file name fit for one line on a terminal; what stands for it where it may tell who a patient is."""
+    return shown(name, instead)
 
 
 def _entries(folder: Path, skipped: Counter[str], *, skip_unreadable: bool) -> list[os.DirEntry[str]]:

@@ -9,6 +9,7 @@ from pydicom import config
 from pydicom.uid import UID
 
 from pedseg.errors import GeometryError
+from pedseg.privacy import number_text
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MIN_PIXEL_MM, MAX_PIXEL_MM = 1e-3, 10.0
@@ -36,7 +37,7 @@ def decimals(text: str, count: int, missing: tuple[str, str], name: str) -> tupl
         raise GeometryError(code, f"{name} has no {tag}: without it no voxel's place is known; export it again")
     values = tuple(number(part) for part in text.split("\\"))
     if len(values) != count or None in values:
-        raise GeometryError("PS-A52", f"{name}: {tag} needs {count} finite numbers, got {text[:60]!r}")
+        raise GeometryError("PS-A52", f"{name}: {tag} needs {count} finite numbers, got {number_text(text[:60])}")
     return tuple(v for v in values if v is not None)
 
 
@@ -52,10 +53,10 @@ def place_of(*, position: str, orientation: str, spacing: str, name: str) -> tup
         decimals(spacing, 2, ("PS-A49", "Pixel Spacing"), name),
     )
     if not all(MIN_PIXEL_MM <= s <= MAX_PIXEL_MM for s in place[2]):
-        text = f"Pixel Spacing {spacing[:40]!r} must lie in {MIN_PIXEL_MM:g} to {MAX_PIXEL_MM:g} mm"
+        text = f"Pixel Spacing {number_text(spacing[:40])} must lie in {MIN_PIXEL_MM:g} to {MAX_PIXEL_MM:g} mm"
         raise GeometryError("PS-A52", f"{name}: {text}: export it again")
     if max(map(abs, place[0])) > FARTHEST_MM:
-        text = f"Image Position (Patient) {position[:60]!r} lies more than {FARTHEST_MM / 1000:g} m away"
+        text = f"Image Position (Patient) {number_text(position[:60])} lies more than {FARTHEST_MM / 1000:g} m away"
         raise GeometryError("PS-A52", f"{name}: {text}: export it again")
     return place
 
@@ -66,5 +67,6 @@ def plain(text: str) -> str:
 
 
 def uid_name(uid: str) -> str:
-    """What the standard calls a UID; the UID itself where it does not know it."""
-    return plain(UID(uid, validation_mode=config.IGNORE).name)
+    """What the standard calls the UID of a class or a syntax; the UID itself where it does not know it."""
+    name = plain(UID(uid, validation_mode=config.IGNORE).name)
+    return name if name != plain(uid) or re.fullmatch(r"[0-9.]+", name) else "no UID"

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pedseg.domains.domain import Domain, Structure
 from pedseg.errors import InputError, Notice
+from pedseg.privacy import shown
 
 SHOWN = 8
 """Names a message lists."""
@@ -74,7 +75,8 @@ def match_structures(
 def listed(names: list[str]) -> str:
     """The first names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return (", ".join(names[:SHOWN]) or "nothing") + more
+    told = [shown(name, "a name that is not shown") for name in names[:SHOWN]]
+    return (", ".join(told) or "nothing") + more
 
 
 def _notices(left: list[str], missing: list[str]) -> tuple[Notice, ...]:

@@ -10,6 +10,7 @@ import torch
 
 from pedseg import __version__
 from pedseg.cli import DISCLAIMER
+from pedseg.dicom.words import part_of_body
 from pedseg.domains import Domain
 from pedseg.errors import Notice
 from pedseg.inference.checkpoint import Model
@@ -30,7 +31,7 @@ def prediction_record(prediction: Prediction, model: Model, *, read_seconds: flo
         "plausibility": {bone: verdict.as_plain for bone, verdict in prediction.plausibility.items()},
         "warnings": [_plain(n) for n in prediction.notices],
         "grid": {"shape": list(labels.shape), "spacing_mm": list(labels.spacing_mm), "affine": labels.affine.tolist()},
-        "source": {"laterality": None, **labels.facts},
+        "source": {"laterality": None, **_source(labels.facts, prediction.domain)},
         "model": {"plan": model.plan.digest, "name": model.plan.name, "folds": model.digests},
         "versions": versions(),
         "seconds": {**reading, **prediction.seconds},
@@ -51,6 +52,12 @@ def versions() -> dict[str, str]:
     """Versions that decide what comes out."""
     libraries = {"torch": str(torch.__version__), "numpy": np.__version__}
     return {"pedseg": __version__, "python": platform.python_version(), **libraries}
+
+
+def _source(facts: dict[str, str | int | float], domain: Domain) -> dict[str, str | int | float]:
+    """Facts about the exam; of its body part what a reader knows already."""
+    known = part_of_body(str(facts.get("body_part", "")), *domain.body_part, domain.name.upper())
+    return {key: value for key, value in facts.items() if key != "body_part" or known}
 
 
 def _plain(notice: Notice) -> dict[str, str]:

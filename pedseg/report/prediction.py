@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +17,55 @@ from pedseg.volumes.nifti import write_nifti
 from pedseg.workspace import atomic_folder, output_error, put_bytes, try_to_write, write_json
 
 PREVIEW = "preview.png"
+SEGMENTATION = "labels.dcm"
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """What a prediction is written as.
+
+    Args:
+        overwrite: replace an earlier output.
+        nifti: write `labels.nii.gz`.
+        segmentation: writes `labels.dcm` to a path; None: there is none.
+    """
+
+    overwrite: bool = False
+    nifti: bool = True
+    segmentation: Callable[[Path], None] | None = None
+
+
+_DEFAULT = WriteOptions()
 
 
 def write_prediction(
-    folder: Path, image: Volume, labels: Volume, domain: Domain, record: dict[str, Any], *, overwrite: bool = False
+    folder: Path,
+    image: Volume,
+    labels: Volume,
+    domain: Domain,
+    record: dict[str, Any],
+    *,
+    options: WriteOptions = _DEFAULT,
 ) -> None:
-    """Write `labels.nii.gz`, `prediction.json` and `preview.png`: all of them or nothing.
+    """Write labels, `prediction.json` and `preview.png`: all of them or nothing.
 
     Args:
-        folder: becomes the output; may exist when empty, or with `overwrite` when it holds an earlier output.
+        folder: becomes the output; may exist when empty, or when overwriting where it holds an earlier output.
         image: the exam.
         labels: on the same grid.
         domain: names and colours.
         record: plain facts.
-        overwrite: replace an earlier output.
+        options: as what, and whether over an earlier output.
 
     Raises:
         OutputError: PS-A104 the folder holds something, PS-A105, PS-A106 it cannot be written.
     """
-    check_output(folder, overwrite=overwrite)
+    check_output(folder, overwrite=options.overwrite)
     with atomic_folder(folder, overwrite=True) as partial:
-        write_nifti(labels, partial / LABELS)
+        if options.nifti:
+            write_nifti(labels, partial / LABELS)
+        if options.segmentation is not None:
+            options.segmentation(partial / SEGMENTATION)
         picture = io.BytesIO()
         preview_figure(image, labels, domain, picture)
         put_bytes(partial / PREVIEW, picture.getbuffer())
@@ -50,7 +80,7 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
     """
     check_writable(folder)
     held = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
-    if held - {LABELS, RECORD, PREVIEW}:
+    if held - {LABELS, RECORD, PREVIEW, SEGMENTATION}:
         raise OutputError("PS-A104", f"output {folder.name} holds other files: name an empty or new folder with -o")
     if held and not overwrite:
         raise OutputError("PS-A104", f"output {folder.name} exists: choose another place or add --overwrite")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pedseg.dicom import ReadOptions, read_volume
 from pedseg.errors import InputError, UsageError
+from pedseg.privacy import conceal, is_plain, names_shown
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import read_image
 
@@ -61,7 +62,7 @@ def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
     if each:
         return _distinct(path, _folders(path))
     if path.is_file():
-        return (Exam(_name_of(path), path),)
+        return (Exam(_shown_name(path, "exam"), path),)
     files = sorted(p for p in path.iterdir() if p.is_file())
     images = [p for p in files if p.name.lower().endswith(IMAGE_ENDINGS)]
     if not images:
@@ -80,7 +81,7 @@ def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
         InputError, GeometryError: what the readers refuse.
     """
     choice = choice or Choice()
-    if exam.path.is_file() and exam.path.name.lower().endswith(IMAGE_ENDINGS):
+    if is_image_file(exam.path):
         if choice != Choice():
             name = exam.path.name
             text = f"{name} is one image: --series, --echo, --phase and the flags of reading are for DICOM"
@@ -115,6 +116,11 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
+def is_image_file(path: Path) -> bool:
+    """Whether a path is a NIfTI, NRRD or MHA file, not DICOM."""
+    return path.is_file() and path.name.lower().endswith(IMAGE_ENDINGS)
+
+
 def _folders(path: Path) -> list[Path]:
     found = sorted(p for p in path.iterdir() if p.is_dir()) if path.is_dir() else []
     if not found:
@@ -123,10 +129,16 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _distinct(path: Path, sources: list[Path]) -> tuple[Exam, ...]:
-    exams = tuple(Exam(_name_of(p), p) for p in sources)
+    exams = tuple(Exam(_shown_name(p, f"exam_{place:03d}"), p) for place, p in enumerate(sources, start=1))
     if len({e.name.lower() for e in exams}) < len(exams):
         raise UsageError("PS-A99", f"what lies in {path.name} leads to equal names: rename it")
     return exams
+
+
+def _shown_name(path: Path, stand_in: str) -> str:
+    """The file's or folder's name where it cannot be a patient's; else what stands for it, such as its place."""
+    conceal(path, instead=stand_in)
+    return _name_of(path) if names_shown() or is_plain(path.name) else stand_in
 
 
 def _name_of(path: Path) -> str:

@@ -11,7 +11,7 @@ from tiny import make_exam
 
 from pedseg.domains import load_domains
 from pedseg.errors import OutputError
-from pedseg.report.prediction import check_output, write_prediction
+from pedseg.report.prediction import WriteOptions, check_output, write_prediction
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import read_nifti
 
@@ -42,7 +42,7 @@ def test_a_failure_half_way_leaves_what_was_there(tmp_path: Path, exam: tuple[Vo
     write_prediction(out, *exam, ANKLE, {"n": 1})
     before = {p.name: p.read_bytes() for p in out.iterdir()}
     with pytest.raises(ValueError, match="JSON"):
-        write_prediction(out, *exam, ANKLE, {"bad": float("nan")}, overwrite=True)
+        write_prediction(out, *exam, ANKLE, {"bad": float("nan")}, options=WriteOptions(overwrite=True))
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
     assert list(tmp_path.iterdir()) == [out]
 
@@ -52,7 +52,7 @@ def test_an_earlier_output_is_replaced_only_when_asked(tmp_path: Path, exam: tup
     write_prediction(out, *exam, ANKLE, {"n": 1})
     with pytest.raises(OutputError, match="PS-A104: output out exists: choose another place or add --overwrite"):
         write_prediction(out, *exam, ANKLE, {"n": 2})
-    write_prediction(out, *exam, ANKLE, {"n": 3}, overwrite=True)
+    write_prediction(out, *exam, ANKLE, {"n": 3}, options=WriteOptions(overwrite=True))
     assert json.loads((out / "prediction.json").read_text("utf-8")) == {"n": 3}
     assert list(tmp_path.iterdir()) == [out]
 

@@ -9,6 +9,7 @@ import pytest
 from tiny import oblique, write_dicom
 
 from pedseg.errors import InputError, UsageError
+from pedseg.privacy import SHOW_NAMES
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
@@ -50,12 +51,23 @@ def test_a_folder_without_image_files_is_one_dicom_exam_that_borrows_no_name(tmp
     [("-x.nii", "x"), ("..a..nii.gz", "a"), ("Kn\u00e4 (1).mha", "Kn_1"), ("x" * 90 + ".nii", "x" * 64)],
     ids=["dash", "dots", "letters", "long"],
 )
-def test_names_are_safe_on_every_system(tmp_path: Path, file: str, name: str) -> None:
+def test_names_are_safe_on_every_system(
+    tmp_path: Path, file: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / file).touch()
+    monkeypatch.setenv(SHOW_NAMES, "1")
     assert [e.name for e in find_exams(tmp_path)] == [name]
 
 
-def test_what_cannot_be_told_apart_or_named_is_refused(tmp_path: Path) -> None:
+def test_names_that_may_be_of_patients_are_replaced_by_their_place(tmp_path: Path) -> None:
+    for name in ("Doe_Jane.nii.gz", "knee_1.nii.gz", "Abel.nii.gz", "20100203.mha"):
+        (tmp_path / name).touch()
+    assert [e.name for e in find_exams(tmp_path)] == ["exam_001", "exam_002", "exam_003", "knee_1"]
+    assert [e.name for e in find_exams(tmp_path / "Abel.nii.gz")] == ["exam"]
+
+
+def test_what_cannot_be_told_apart_or_named_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SHOW_NAMES, "1")
     with pytest.raises(UsageError, match=r"PS-A03: input .*nothing does not exist"):
         find_exams(tmp_path / "nothing")
     (tmp_path / "a b.nii").touch()

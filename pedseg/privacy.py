@@ -1,0 +1,121 @@
+"""What may be shown of somebody else's names and values: nothing that could tell who a patient is.
+
+A file's name may be a patient's name, and no program can tell. So a name is shown where it is plainly
+made by a machine or says nothing but what an exam is (`IM0001.dcm`, `knee_03`), and else its place in
+its folder stands for it: `#15` is the fifteenth name there, as `LC_ALL=C ls -A` lists them. The flag
+`--show-names` shows all names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import traceback
+from pathlib import Path
+
+from pedseg.errors import PedsegError
+
+SHOW_NAMES = "PEDSEG_SHOW_NAMES"
+"""Set in the environment by the flag, so that processes started later know."""
+MAX_DIGITS = 6
+"""Longer numbers may be a date of birth or a patient's number; counters are shorter."""
+MAX_NAME = 64
+_WORD_LIST = """
+    ankle knee shoulder hip elbow wrist foot hand left right bone femur tibia fibula patella talus calcaneus humerus
+    scapula clavicle heel sole shin kneecap radius ulna distal proximal cartilage meniscus background all mean im
+    img ima image images mr mri mrdcm ct dcm dicom nii gz nrrd mha json seg segmentation label labels mask masks
+    prediction predictions reference references slice slices series scan exam exams study studies case cases patient
+    subject sub ses pat phantom file files frame frames export anon anonymous anonymised anonymized train val
+    validation test demo raw data input output in out workspace results scores report model run runs tmp pedseg
+    project new old other first second third last one two three four five six bad good broken damaged flat empty
+    half whole alone copy part se tse pd fs dixon water fat vibe space sag cor tra ax axial sagittal coronal oblique
+    iso echo phase stack localizer
+"""
+_WORDS = frozenset(_WORD_LIST.split())
+"""Joints and bones, kinds of files, of exams and of sequences, and which of them."""
+HIDDEN = "…"
+"""Stands for a name that is not shown."""
+_concealed: dict[str, str] = {}
+_TOKEN = re.compile(r"[A-Za-z]+|[0-9]+|[ ._()-]+")
+
+
+def names_shown() -> bool:
+    """Whether the user asked to see all names."""
+    return os.environ.get(SHOW_NAMES, "") == "1"
+
+
+def shown(name: str, instead: str) -> str:
+    """A name fit for one line of a message, or what stands for it where it may tell who a patient is."""
+    if not (names_shown() or is_plain(name)):
+        return instead
+    return "".join(c if c.isprintable() else "?" for c in name)
+
+
+def conceal(path: Path, *, instead: str = HIDDEN, own: bool = False) -> None:
+    """Keep a path that may name a patient out of every line of the command that runs.
+
+    Args:
+        path: as the user gave it; its folders are concealed too.
+        instead: stands for its last name.
+        own: the last name is the user's word for what pedseg makes, and stays.
+    """
+    for form in (path, path.absolute(), path.resolve()):
+        for place in (form, *form.parents):
+            told = [part if part == place.anchor else shown(part, HIDDEN) for part in place.parts]
+            if place == form and told:
+                told[-1] = place.name if own and place.name else shown(place.name, instead)
+            if tuple(told) != place.parts:
+                _concealed[str(place)] = str(Path(*told))
+    if not own and path.name and not is_plain(path.name):
+        _concealed[path.name] = _concealed[path.stem] = instead
+
+
+def reveal() -> None:
+    """Forget what was concealed: a command has ended."""
+    _concealed.clear()
+
+
+def scrub(text: str) -> str:
+    """A line without the paths and names that were concealed."""
+    if not _concealed or names_shown():
+        return text
+    longest_first = sorted(_concealed, key=len, reverse=True)
+    pattern = "|".join(rf"(?<!\w){re.escape(found)}(?!\w)" for found in longest_first)
+    return re.sub(pattern, lambda match: _concealed[match.group()], text)
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name consists of counters, words that say what kind of file or exam it is, and one letter at most."""
+    tokens = _TOKEN.findall(name)
+    if not name or len(name) > MAX_NAME or "".join(tokens) != name:
+        return False
+    at_numbers = {i for i, token in enumerate(tokens) if len(token) == 1 and _beside_a_number(tokens, i)}
+    others = [t for i, t in enumerate(tokens) if t.isalpha() and i not in at_numbers and t.lower() not in _WORDS]
+    counters = all(len(token) <= MAX_DIGITS for token in tokens if token.isdigit())
+    return counters and len(others) <= 1 and len("".join(others)) <= 1
+
+
+def number_text(text: str) -> str:
+    """A value that should have been a number, for a message: as it is where it looks like one."""
+    return repr(text) if re.fullmatch(r"[0-9eE+\-.\\, ]*|nan|-?inf", text, re.IGNORECASE) else "text"
+
+
+def trace(error: BaseException) -> str:
+    """A traceback with the places of the code, and of the errors on the way the types alone.
+
+    Messages of other libraries may quote a header; those of pedseg do not.
+    """
+    if names_shown():
+        return "".join(traceback.format_exception(error))
+    parts: list[str] = []
+    while error is not None:
+        said = f": {error}" if isinstance(error, PedsegError) else ""
+        places = "".join(traceback.format_tb(error.__traceback__))
+        parts.append(f"Traceback (most recent call last):\n{places}{type(error).__qualname__}{said}\n")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return scrub("\n".join(reversed(parts)))
+
+
+def _beside_a_number(tokens: list[str], i: int) -> bool:
+    """Such as the letters of `i12` and `0003a`."""
+    return any(token.isdigit() for token in (*tokens[max(i - 1, 0) : i], *tokens[i + 1 : i + 2]))
