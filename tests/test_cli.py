@@ -47,7 +47,7 @@ def test_control_characters_do_not_reach_the_terminal(capsys):
         raise GeometryError("PS-A36", "name \x1b[2J\nsecond line")
 
     outcome(job)
-    assert capsys.readouterr().err == "pedseg_test: PS-A36: name \\x1b[2J\nsecond line\n"
+    assert capsys.readouterr().err == "pedseg_test: PS-A36: name ?[2J\nsecond line\n"
 
 
 def test_a_bug_is_not_hidden_but_what_it_quotes_is(capsys):
