@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from pedseg.dicom.frame import Frame
-from pedseg.dicom.pixels import same_pixels
+from pedseg.dicom.pixels import read_grey, same_pixels
 from pedseg.dicom.series import Series, projections
-from pedseg.errors import GeometryError, Notice, PedsegError
+from pedseg.errors import GeometryError, InputError, Notice, PedsegError
 
+CUT = "PS-A08"
 SAME_PLACE_MM = 1e-3
 """Two images nearer than this lie at one position: a thousandth of a thin slice."""
 
@@ -23,20 +24,41 @@ def without_repeats(series: Series) -> tuple[Series, tuple[Notice, ...]]:
     Raises:
         GeometryError: PS-A28 one SOP Instance UID with two contents.
     """
-    originals = {(frame.uid, frame.number): frame for frame in series.frames}
+    originals = {(frame.uid or frame.name, frame.number): frame for frame in series.frames}
     n_copies = 0
     for copy in series.copies:
-        original = originals.get((copy.uid, copy.number))
+        place = copy.uid, copy.number
+        original = originals.get(place)
         if original is None:
             continue  # of another echo or phase
-        if original.position != copy.position or not same_pixels(original, copy):
+        agreed = _agreed(original, copy) if original.position == copy.position else None
+        if agreed is None:
             text = f"{original.name} and {copy.name} share one SOP Instance UID but differ"
             raise GeometryError("PS-A28", f"{text}: remove the one not meant")
+        originals[place] = agreed
         n_copies += 1
-    kept = _distinct(series.frames)
-    n_copies += len(series.frames) - len(kept)
-    notices = (Notice("PS-W28", f"{n_copies} exact copies of images were left out"),) if n_copies else ()
+    kept = _distinct(tuple(originals.values()))
+    n_copies += len(originals) - len(kept)
+    notices = (Notice("PS-W28", f"{n_copies} copies of images were left out"),) if n_copies else ()
     return replace(series, frames=kept), notices
+
+
+def _agreed(original: Frame, copy: Frame) -> Frame | None:
+    """One of two equal images; the whole one, where the other was cut; None where they differ."""
+    try:
+        return original if same_pixels(original, copy) else None
+    except InputError as fault:
+        if fault.code != CUT:
+            raise
+        return copy if _is_cut(original) else original
+
+
+def _is_cut(frame: Frame) -> bool:
+    try:
+        read_grey([frame])
+    except InputError as fault:
+        return fault.code == CUT
+    return False
 
 
 def without_copied_parts(parts: list[Series]) -> tuple[list[Series], tuple[Notice, ...]]:

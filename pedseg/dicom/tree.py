@@ -18,7 +18,7 @@ TOO_DEEP = f"folder deeper than {MAX_DEPTH}"
 _COMMON = (
     ".7z .avi .bmp .bz2 .csv .db .dcm .dll .doc .docx .ds_store .exe .gif .gz .htm .html .ima .inf .ini .jpeg .jpg"
     " .json .log .mat .md .md5 .mha .mhd .mp4 .nii .npy .nrrd .par .pdf .ply .png .rar .rec .stl .tar .tif .tiff .txt"
-    " .xls .xlsx .vtk .xml .zip"
+    " .vtk .xls .xlsx .xml .zip"
 )
 _KINDS = frozenset(_COMMON.split())
 """Endings that a message may name: what else stands behind a dot may be part of a person's name."""

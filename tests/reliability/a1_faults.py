@@ -157,6 +157,16 @@ def cut_compressed(syntax: UID) -> Write:
     return write
 
 
+def cut_coded_copy(name: str) -> Write:
+    """A broken download of a compressed slice, beside the whole file."""
+
+    def write(folder: Path) -> None:
+        coded(RLELossless)(folder)
+        (folder / name).write_bytes((folder / "im0015").read_bytes()[:-60])
+
+    return write
+
+
 def cut_deflated(folder: Path) -> None:
     write_series(folder)
     path = save(image(GRID, 14), folder / "im0015", DeflatedExplicitVRLittleEndian)

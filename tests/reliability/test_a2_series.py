@@ -264,24 +264,37 @@ ODDITIES: dict[str, Callable[[int, Dataset], object]] = {
 }
 
 
-@settings(max_examples=25)
+BESIDE: dict[str, Callable[[Path], object]] = {
+    "broken download": lambda f: (f / "x.part").write_bytes((f / "im0005").read_bytes()[:-200]),
+    "captures": build.captures,
+    "copies": build.copies,
+    "localizer": build.localizer(),
+    "localizer between": build.between,
+    "objects": build.objects,
+    "other series": other(n=4),
+    "planes": build.three_planes(3),
+    "zeros": lambda f: (f / "zeros").write_bytes(bytes(3000)),
+}
+
+
+@settings(max_examples=15)
 @given(
-    st.lists(st.lists(st.sampled_from(sorted(ODDITIES)), max_size=4, unique=True), min_size=8, max_size=8),
-    st.permutations(range(8)),
+    st.lists(st.lists(st.sampled_from(sorted(ODDITIES)), max_size=4, unique=True), min_size=16, max_size=16),
+    st.lists(st.sampled_from(sorted(BESIDE)), max_size=3, unique=True),
 )
-def test_21_any_mix_of_oddities_is_one_volume(oddities: list[list[str]], names: list[int]) -> None:
-    """Each image is odd in ways of its own, and none may be whole."""
-    grid = Grid(n=8)
+def test_21_any_mix_of_oddities_is_one_volume(oddities: list[list[str]], beside: list[str]) -> None:
+    """Each image is odd in ways of its own, none may be whole, and other things lie beside them."""
     with tempfile.TemporaryDirectory() as folder:
-        for k in range(grid.n):
-            ds = image(grid, k)
-            chosen = oddities[k]
+        for k, chosen in enumerate(oddities):
+            ds = image(GRID, k)
             for name in sorted(chosen, key=list(ODDITIES).index)[: 1 if coded(chosen) > 1 else None]:
                 ODDITIES[name](k, ds)
-            save(ds, Path(folder) / str(names[k]))
+            save(ds, Path(folder) / f"im{k + 1:04d}")
+        for name in beside:
+            BESIDE[name](Path(folder))
         volume = read_volume(folder)
-    np.testing.assert_array_equal(volume.array, np.stack([grid.plane(k).T for k in range(grid.n)], axis=-1))
-    np.testing.assert_allclose(volume.affine, grid.ras, atol=1e-6)
+    np.testing.assert_array_equal(volume.array, np.stack([GRID.plane(k).T for k in range(GRID.n)], axis=-1))
+    np.testing.assert_allclose(volume.affine, GRID.ras, atol=1e-6)
 
 
 def coded(names: list[str]) -> int:
