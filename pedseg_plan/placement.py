@@ -53,16 +53,18 @@ def check_placement(image: Array, labels: Array, spacing_mm: tuple[float, float,
         return None
     ranks = _ranks(_gradient(image[thin], spacing))
     here = float((ranks * surface).sum()) / n
-    axes, mirrored = _best_mirrored(ranks, surface, n)
-    if mirrored > max(ON_EDGES, here + _margin(MIRRORED, n)):
-        text = f"labels fit the image better mirrored along array axis {axes} ({mirrored:.2f} of the edges, as they are"
-        return Notice("PS-W70", f"{text} {here:.2f}): look at both, a header may be wrong")
-    shift_mm, moved = _best_moved(ranks, surface, spacing)
-    if moved / n > max(ON_EDGES, here + _margin(MOVED, n)) and np.linalg.norm(shift_mm) > NEAR_MM:
-        where = ", ".join(f"{x:.0f}" for x in shift_mm)
-        text = f"labels fit the image better moved by ({where}) mm along its axes ({moved / n:.2f} of the edges, as"
-        return Notice("PS-W70", f"{text} they are {here:.2f}): look at both, a header may be wrong")
-    return None
+    places = []
+    axes, score = _best_mirrored(ranks, surface, n)
+    if score > max(ON_EDGES, here + _margin(MIRRORED, n)):
+        places.append((score, f"mirrored along array axis {axes}"))
+    shift_mm, score = _best_moved(ranks, surface, spacing)
+    if score / n > max(ON_EDGES, here + _margin(MOVED, n)) and np.linalg.norm(shift_mm) > NEAR_MM:
+        places.append((score / n, f"moved by ({', '.join(f'{x:.0f}' for x in shift_mm)}) mm along its axes"))
+    if not places:
+        return None
+    there, where = max(places)
+    text = f"labels fit the image better {where}: on {there:.2f} of its edges, as they are on {here:.2f}"
+    return Notice("PS-W70", f"{text}; look at both, a header may be wrong")
 
 
 def _margin(share: tuple[float, float], n: int) -> float:
