@@ -53,16 +53,14 @@ def check_placement(image: Array, labels: Array, spacing_mm: tuple[float, float,
         return None
     ranks = _ranks(_gradient(image[thin], spacing))
     here = float((ranks * surface).sum()) / n
-    places = []
-    axes, score = _best_mirrored(ranks, surface, n)
-    if score > max(ON_EDGES, here + _margin(MIRRORED, n)):
-        places.append((score, f"mirrored along array axis {axes}"))
-    shift_mm, score = _best_moved(ranks, surface, spacing)
-    if score / n > max(ON_EDGES, here + _margin(MOVED, n)) and np.linalg.norm(shift_mm) > NEAR_MM:
-        places.append((score / n, f"moved by ({', '.join(f'{x:.0f}' for x in shift_mm)}) mm along its axes"))
-    if not places:
+    axes, mirrored = _best_mirrored(ranks, surface, n)
+    shift_mm, moved = _best_moved(ranks, surface, spacing)
+    if mirrored > max(ON_EDGES, here + _margin(MIRRORED, n), moved - MOVED[0]):
+        where, there = f"mirrored along array axis {axes}", mirrored
+    elif moved > max(ON_EDGES, here + _margin(MOVED, n)) and np.linalg.norm(shift_mm) > NEAR_MM:
+        where, there = f"moved by ({', '.join(f'{x:.0f}' for x in shift_mm)}) mm along its axes", moved
+    else:
         return None
-    there, where = max(places)
     text = f"labels fit the image better {where}: on {there:.2f} of its edges, as they are on {here:.2f}"
     return Notice("PS-W70", f"{text}; look at both, a header may be wrong")
 
@@ -108,7 +106,7 @@ def _best_mirrored(ranks: Array, surface: Array, n: int) -> tuple[str, float]:
 
 
 def _best_moved(ranks: Array, surface: Array, spacing: Array) -> tuple[Array, float]:
-    """The best shift in mm, and the sum of ranks there: all shifts at once, by a correlation."""
+    """The best shift in mm, and how good the place is then: all shifts at once, by a correlation."""
     axes = (0, 1, 2)
     both = np.fft.rfftn(ranks, axes=axes) * np.conj(np.fft.rfftn(surface, axes=axes))
     sums = np.fft.irfftn(both, s=ranks.shape, axes=axes)
@@ -117,4 +115,4 @@ def _best_moved(ranks: Array, surface: Array, spacing: Array) -> tuple[Array, fl
         np.moveaxis(sums, axis, 0)[far] = -1
     peak = np.unravel_index(int(sums.argmax()), sums.shape)
     index = [int(np.fft.fftfreq(n, 1 / n)[p]) for n, p in zip(sums.shape, peak, strict=True)]
-    return np.multiply(index, spacing), float(sums[peak])
+    return np.multiply(index, spacing), float(sums[peak] / surface.sum())
