@@ -54,15 +54,15 @@ def check_placement(image: Array, labels: Array, spacing_mm: tuple[float, float,
     ranks = _ranks(_gradient(image[thin], spacing))
     here = float((ranks * surface).sum()) / n
     axes, mirrored = _best_mirrored(ranks, surface, n)
-    if mirrored > max(ON_EDGES, here + _margin(MIRRORED, n)):
-        text = f"labels fit the image better mirrored along array axis {axes} ({mirrored:.2f} of the edges, as they are"
-        return Notice("PS-W70", f"{text} {here:.2f}): look at both, a header may be wrong")
     shift_mm, moved = _best_moved(ranks, surface, spacing)
-    if moved / n > max(ON_EDGES, here + _margin(MOVED, n)) and np.linalg.norm(shift_mm) > NEAR_MM:
-        where = ", ".join(f"{x:.0f}" for x in shift_mm)
-        text = f"labels fit the image better moved by ({where}) mm along its axes ({moved / n:.2f} of the edges, as"
-        return Notice("PS-W70", f"{text} they are {here:.2f}): look at both, a header may be wrong")
-    return None
+    if mirrored > max(ON_EDGES, here + _margin(MIRRORED, n), moved - MOVED[0]):
+        where, there = f"mirrored along array axis {axes}", mirrored
+    elif moved > max(ON_EDGES, here + _margin(MOVED, n)) and np.linalg.norm(shift_mm) > NEAR_MM:
+        where, there = f"moved by ({', '.join(f'{x:.0f}' for x in shift_mm)}) mm along its axes", moved
+    else:
+        return None
+    text = f"labels fit the image better {where}: on {there:.2f} of its edges, as they are on {here:.2f}"
+    return Notice("PS-W70", f"{text}; look at both, a header may be wrong")
 
 
 def _margin(share: tuple[float, float], n: int) -> float:
@@ -106,7 +106,7 @@ def _best_mirrored(ranks: Array, surface: Array, n: int) -> tuple[str, float]:
 
 
 def _best_moved(ranks: Array, surface: Array, spacing: Array) -> tuple[Array, float]:
-    """The best shift in mm, and the sum of ranks there: all shifts at once, by a correlation."""
+    """The best shift in mm, and how good the place is then: all shifts at once, by a correlation."""
     axes = (0, 1, 2)
     both = np.fft.rfftn(ranks, axes=axes) * np.conj(np.fft.rfftn(surface, axes=axes))
     sums = np.fft.irfftn(both, s=ranks.shape, axes=axes)
@@ -115,4 +115,4 @@ def _best_moved(ranks: Array, surface: Array, spacing: Array) -> tuple[Array, fl
         np.moveaxis(sums, axis, 0)[far] = -1
     peak = np.unravel_index(int(sums.argmax()), sums.shape)
     index = [int(np.fft.fftfreq(n, 1 / n)[p]) for n, p in zip(sums.shape, peak, strict=True)]
-    return np.multiply(index, spacing), float(sums[peak])
+    return np.multiply(index, spacing), float(sums[peak] / surface.sum())

@@ -60,7 +60,7 @@ class ScheduleSpec(Frozen):
     """
 
     epochs: Annotated[int, Field(ge=1)] = 6
-    batch: Annotated[int, Field(ge=1)] = 18
+    batch: Annotated[int, Field(ge=1, le=1 << 16)] = 18
     learning_rate: Positive = 5e-4
     decay: Literal["none", "poly"] = "none"
     head_bias: Literal["random", "frequency"] = "random"
@@ -111,7 +111,7 @@ class DomainPlan(Frozen):
     domain: Domain
     plane: Plane
     spacing_mm: Positive
-    window: Annotated[int, Field(ge=32, multiple_of=16)] = 256
+    window: Annotated[int, Field(ge=32, le=4096, multiple_of=16)] = 256
     label_detail: Literal[1, 2] = 1
     normalisation: NormalisationSpec = NormalisationSpec()
     cases: dict[Name, str] = Field(default_factory=dict)

@@ -27,7 +27,7 @@ def test_a_mirror_image_is_named_by_its_axes(axes: tuple[int, ...], named: str) 
     image, labels = scene()
     notice = check_placement(image, np.flip(labels, axes), SPACING)
     assert notice is not None
-    assert notice.text.startswith(f"labels fit the image better mirrored along array axis {named} (")
+    assert notice.text.startswith(f"labels fit the image better mirrored along array axis {named}: on ")
 
 
 def test_a_shift_is_told_in_mm() -> None:
