@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.memory import commands, measure
 from pedseg.memory import Estimate, available_gib, fitting_jobs
 
 GIB = 1 << 30
@@ -94,3 +95,15 @@ def test_where_the_system_does_not_say_nothing_is_lowered(
     with caplog.at_level(logging.INFO, "pedseg.x"):
         assert fitting_jobs(logging.getLogger("pedseg.x"), ESTIMATE, 8) == 8
     assert caplog.messages == ["about 12.5 GiB of memory"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a process's own peak is read where Linux says it")
+@pytest.mark.parametrize(("matrix", "window"), [(96, 64), (256, 128)])
+def test_every_command_holds_about_what_it_says(tmp_path: Path, matrix: int, window: int) -> None:
+    ratios = {}
+    for words in commands(tmp_path, "knee", matrix, window):
+        said, held = measure(words)
+        ratios[words[0]] = said / held
+    assert len(ratios) == 6
+    assert {name: round(ratio, 2) for name, ratio in ratios.items() if not 0.7 < ratio < 1.6} == {}
