@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from pedseg.errors import InputError, OutputError, PedsegError
+from pedseg.privacy import trace
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -100,7 +100,7 @@ def _attempt(work: Callable[[T], R], task: T) -> R | Failure:
     except PedsegError as error:
         return Failure(task.key, error)
     except Exception as error:  # noqa: BLE001 - a fault in one exam must not stop the others
-        return Failure(task.key, RuntimeError(f"{type(error).__name__}: {error}"), traceback.format_exc())
+        return Failure(task.key, RuntimeError(type(error).__name__), trace(error))
 
 
 def _killed(task: Task) -> InputError:

@@ -42,7 +42,8 @@ def test_each_exam_has_its_result_or_its_failure(jobs: int) -> None:
     assert (results["a"], results["d"]) == ("X", "Y")
     assert str(results["b"]) == "box/b: PS-A65: constant"
     assert isinstance(results["c"], Failure)
-    assert "ZeroDivisionError: by zero" in str(results["c"])
+    assert "ZeroDivisionError" in str(results["c"])
+    assert "ZeroDivisionError: by zero" not in str(results["c"])  # a library may quote a header
     assert "Traceback" in results["c"].trace
 
 
