@@ -121,7 +121,8 @@ def _start_privacy(flags: argparse.Namespace) -> tuple[str | None, Any]:
     """Keep what may name a patient out of the command's lines; what was set before, for `_end_privacy`."""
     before = os.environ.get(privacy.SHOW_NAMES), warnings.showwarning
     os.environ[privacy.SHOW_NAMES] = "1" if flags.show_names else ""
-    warnings.showwarning = _show_warning
+    show: Any = _show_warning
+    warnings.showwarning = show
     for flag, value in vars(flags).items():
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, Path):

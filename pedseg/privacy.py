@@ -108,11 +108,12 @@ def trace(error: BaseException) -> str:
     if names_shown():
         return "".join(traceback.format_exception(error))
     parts: list[str] = []
-    while error is not None:
-        said = f": {error}" if isinstance(error, PedsegError) else ""
-        places = "".join(traceback.format_tb(error.__traceback__))
-        parts.append(f"Traceback (most recent call last):\n{places}{type(error).__qualname__}{said}\n")
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    at: BaseException | None = error
+    while at is not None:
+        said = f": {at}" if isinstance(at, PedsegError) else ""
+        places = "".join(traceback.format_tb(at.__traceback__))
+        parts.append(f"Traceback (most recent call last):\n{places}{type(at).__qualname__}{said}\n")
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)
     return scrub("\n".join(reversed(parts)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from pedseg.errors import InputError, OutputError, PedsegError
+from pedseg.privacy import trace
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -101,14 +101,9 @@ def _attempt(work: Callable[[T], R], task: T) -> R | Failure:
     except PedsegError as error:
         return Failure(task.key, error)
     except MemoryError as error:
-        return Failure(task.key, _too_large(task), _places(error))
+        return Failure(task.key, _too_large(task), trace(error))
     except Exception as error:  # noqa: BLE001 - a fault in one exam must not stop the others
-        return Failure(task.key, RuntimeError(f"{type(error).__name__}, a fault of pedseg itself"), _places(error))
-
-
-def _places(error: BaseException) -> str:
-    """The traceback without the error's words."""
-    return f"Traceback:\n{''.join(traceback.format_tb(error.__traceback__))}{type(error).__name__}"
+        return Failure(task.key, RuntimeError(f"{type(error).__name__}, a fault of pedseg itself"), trace(error))
 
 
 def _too_large(task: Task) -> InputError:

@@ -54,9 +54,9 @@ def test_each_exam_has_its_result_or_its_failure(jobs: int) -> None:
     assert (results["a"], results["d"]) == ("X", "Y")
     assert str(results["b"]) == "box/b: PS-A65: constant"
     assert isinstance(results["c"], Failure)
-    assert str(results["c"]).startswith("box/c: ZeroDivisionError, a fault of pedseg itself\nTraceback:\n")
-    assert 'in do\n    raise ZeroDivisionError("by zero")' in results["c"].trace
-    assert results["c"].trace.endswith("ZeroDivisionError")
+    assert str(results["c"]).startswith("box/c: ZeroDivisionError, a fault of pedseg itself\nTraceback")
+    assert "by zero" not in str(results["c"]).replace('ZeroDivisionError("by zero")', "")  # a library may quote a header
+    assert 'raise ZeroDivisionError("by zero")' in results["c"].trace
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
