@@ -41,7 +41,7 @@ PARTS = {
     "tests/bundle/test_prior.py": ("prior_steps",),
     "tests/bundle/test_steps.py": ("augmenter",),
     "tests/bundle/test_training.py": ("workflow",),
-    "tests/dicom/test_discover.py": ("header", "tree"),
+    "tests/dicom/test_discover.py": ("header", "tags", "tree"),
     "tests/dicom/test_segmentation_writer.py": ("segmentation_source",),
     "tests/dicom/test_series.py": ("belonging", "choose", "phases", "polarity", "repeats"),
     "tests/dicom/test_stack.py": ("ends", "frame", "private", "values"),

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pedseg.dicom.frame import CT_CLASSES, ENHANCED_CLASSES, MR_CLASS, MR_CLASSES, Frame, single_frame
-from pedseg.dicom.header import NOT_DICOM, TAGS, ZEROS, Header, NotDicomError, read_header
+from pedseg.dicom.header import NOT_DICOM, ZEROS, Header, NotDicomError, read_header
 from pedseg.dicom.multiframe import multi_frames
 from pedseg.dicom.series import Series, group_frames
+from pedseg.dicom.tags import TAGS
 from pedseg.dicom.tree import EMPTY, MAX_DEPTH, TOO_DEEP, UNREADABLE, escaped, kind_of, unreadable, walk_files
 from pedseg.dicom.values import uid_name, whole
 from pedseg.errors import InputError, Notice, UsageError

@@ -10,16 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pedseg.dicom.header import (
-    DOUBLE_PIXELS,
-    FLOAT_PIXELS,
-    MODALITY_LUT,
-    NATIVE,
-    REAL_WORLD_VALUES,
-    UNDEFINED,
-    Header,
-)
+from pedseg.dicom.header import NATIVE, UNDEFINED, Header
 from pedseg.dicom.private import private_facts
+from pedseg.dicom.tags import DOUBLE_PIXELS, FLOAT_PIXELS, MODALITY_LUT, REAL_WORLD_VALUES
 from pedseg.dicom.values import number, place_of, plain, whole
 from pedseg.dicom.words import MODALITIES, SIDES, one_of, scanner
 from pedseg.errors import InputError, PedsegError

@@ -15,7 +15,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from pydicom.datadict import tag_for_keyword
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import data_element_generator
 from pydicom.uid import (
@@ -26,58 +25,13 @@ from pydicom.uid import (
 )
 
 from pedseg.dicom.private import PRIVATE_TAGS
+from pedseg.dicom.tags import NOTED, TAGS
 
-KEYWORDS = (
-    "AcquisitionNumber",
-    "BitsAllocated",
-    "BitsStored",
-    "BodyPartExamined",
-    "Columns",
-    "DiffusionBValue",
-    "EchoNumbers",
-    "EchoTime",
-    "FlipAngle",
-    "FrameOfReferenceUID",
-    "HighBit",
-    "ImageLaterality",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "ImageType",
-    "ImagesInAcquisition",
-    "InstanceNumber",
-    "InversionTime",
-    "Laterality",
-    "LossyImageCompression",
-    "MagneticFieldStrength",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "Modality",
-    "NumberOfFrames",
-    "PatientID",
-    "PhotometricInterpretation",
-    "PixelRepresentation",
-    "PixelSpacing",
-    "RepetitionTime",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "Rows",
-    "SamplesPerPixel",
-    "SeriesInstanceUID",
-    "SeriesNumber",
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "StudyInstanceUID",
-    "TemporalPositionIdentifier",
-    "TriggerTime",
-)
-TAGS: dict[str, int] = {word: int(tag_for_keyword(word) or 0) for word in KEYWORDS}
 _WANTED = [*TAGS.values(), *PRIVATE_TAGS]
 _META_GROUP, _PIXEL_GROUP, _PIXEL_DATA, _PIXEL_ELEMENT = 0x0002, 0x7FE0, 0x0008, 0x0010
 _META_CLASS, _META_SYNTAX = 0x00020002, 0x00020010
 _STORAGE = "1.2.840.10008.5.1.4."
-MODALITY_LUT, REAL_WORLD_VALUES, FLOAT_PIXELS, DOUBLE_PIXELS = 0x00283000, 0x00409096, 0x7FE00008, 0x7FE00009
-_NOTED = frozenset([MODALITY_LUT, REAL_WORLD_VALUES, FLOAT_PIXELS, DOUBLE_PIXELS])
-_NOTED_GROUPS = frozenset(tag >> 16 for tag in _NOTED)
+_NOTED_GROUPS = frozenset(tag >> 16 for tag in NOTED)
 UNDEFINED = 0xFFFFFFFF
 _MACH_O = (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _PROGRAMS = (b"MZ", b"\x7fELF", b"#!", *_MACH_O)
@@ -269,7 +223,7 @@ class _Stop:
 
     def __call__(self, tag: int, _vr: str | None, length: int) -> bool:
         group = tag >> 16  # a plain integer: comparing pydicom's tags costs a Python call each
-        if group in _NOTED_GROUPS and int(tag) in _NOTED:
+        if group in _NOTED_GROUPS and int(tag) in NOTED:
             self.noted.add(int(tag))
         if group >= _PIXEL_GROUP:
             number = tag & 0xFFFF
