@@ -475,4 +475,10 @@ NATIVE = {
 }
 VIDEO = MPEG2MPML
 HTJ2K = UID("1.2.840.10008.1.2.4.201")
-LARGE = Grid(n=50)
+SMALL = Grid(rows=4, columns=4, n=8)
+
+
+def many_series(folder: Path) -> None:
+    """Twenty small series; how fast many are listed is a test of its own."""
+    for n in range(1, 21):
+        write_series(folder / f"{n}", grid=SMALL, SeriesInstanceUID=uid(n), SeriesNumber=n)

@@ -102,6 +102,8 @@ ROWS = (
              "PS-A08", r"^a\?b\?\[31m\?c: 2840 of 3840"),
     DicomRow("14", "links, loops, a pipe and a device", build.links),
     DicomRow("14-twice", "one file under three names", build.linked_twice, notices=("PS-W28",)),
+    DicomRow("15", "twenty series", build.many_series, "PS-A20", "^20 series fit; .*; 20 .series 20.: 4x4"),
+    DicomRow("15-chosen", "twenty series, one chosen", build.many_series, grid=build.SMALL, choice={"series": 20}),
     *(DicomRow(f"16-{name}", "uncompressed", build.coded(syntax)) for name, syntax in build.NATIVE.items()),
     DicomRow("16-mixed", "eight transfer syntaxes in one series",
              build.coded(ExplicitVRLittleEndian, *build.NATIVE.values(), *build.LOSSLESS.values())),

@@ -369,12 +369,12 @@ def test_20_no_list_shows_a_description(tmp_path: Path) -> None:
 
 
 def test_20_every_line_of_a_list_can_be_chosen(tmp_path: Path) -> None:
-    """60 series: the list stops at 40 and says how many more there are."""
-    for n in range(60):
+    """44 series: the list stops at 40 and says how many more there are."""
+    for n in range(44):
         write_series(tmp_path / str(n), grid=Grid(rows=4, columns=4, n=8), SeriesInstanceUID=uid(n), SeriesNumber=n)
-    with pytest.raises(InputError, match=r"60 series fit; .*40 \(series 39\): [^;]*; and 20 more$"):
+    with pytest.raises(InputError, match=r"44 series fit; .*40 \(series 39\): [^;]*; and 4 more$"):
         read_volume(tmp_path)
-    assert read_volume(tmp_path, series=60).facts["series_number"] == 59
+    assert read_volume(tmp_path, series=44).facts["series_number"] == 43
 
 
 def test_28_order_of_files_decides_nothing(tmp_path: Path) -> None:
