@@ -32,6 +32,9 @@ CHANNELS: dict[tuple[str, DecoderName], tuple[int, ...]] = {
 }
 """Feature maps by network and decoder where they are not `CONV_CHANNELS` (METHODS, section 3)."""
 
+MOST_CHANNELS = 4096
+"""Eight times the widest of the papers: a plan that came with a model must not ask for all memory."""
+Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
 CONV_CHANNELS = (32, 64, 128, 256, 512)
 
 FROM_SCRATCH = ("unet", "att_unet")
@@ -94,6 +97,8 @@ class NetworkSpec(Frozen):
         wanted = len(CHANNELS.get((self.name, self.decoder), CONV_CHANNELS))
         if len(self.channels) != wanted or any(c < 2 or c % 2 for c in self.channels):
             raise ValueError(f"channels of {self.name} must be {wanted} even numbers, at least 2, got {self.channels}")
+        if max(self.channels) > MOST_CHANNELS:
+            raise ValueError(f"channels of {self.name} must be at most {MOST_CHANNELS}, got {self.channels}")
         if self.stochastic_depth and self.name != "efficient_unet":
             raise ValueError(f"stochastic_depth is efficient_unet's, {self.name} has no blocks to leave out: use 0")
         if self.name not in FROM_SCRATCH and (self.name, self.decoder) not in CHANNELS:
@@ -118,7 +123,7 @@ class AutoencoderSpec(Frozen):
     """
 
     kind: Literal["double", "single"] = "double"
-    channels: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=5, max_length=5)] = CONV_CHANNELS
+    channels: Annotated[tuple[Channels, ...], Field(min_length=5, max_length=5)] = CONV_CHANNELS
     scheme: Literal["dsl", "shared", "individual"] = "dsl"
     strategy: Strategy = "multi"
     contrastive_weight: Weight = 0.05

@@ -110,7 +110,7 @@ class DomainPlan(Frozen):
     domain: Domain
     plane: Plane
     spacing_mm: Positive
-    window: Annotated[int, Field(ge=32, multiple_of=16)] = 256
+    window: Annotated[int, Field(ge=32, le=4096, multiple_of=16)] = 256
     label_detail: Literal[1, 2] = 1
     normalisation: NormalisationSpec = NormalisationSpec()
     cases: dict[Name, str] = Field(default_factory=dict)
