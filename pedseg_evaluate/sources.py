@@ -88,7 +88,7 @@ def method_names(found: Sequence[str], options: EvaluateOptions) -> tuple[str, .
     if len(names) != len(found):
         raise UsageError("PS-A120", f"{len(found)} methods need {len(found)} --names, got {len(names)}")
     if foreign := [printable(name) for name in names if printable(name) != name]:
-        raise UsageError("PS-A99", f"the name {foreign[0]!r} is not UTF-8, or holds control characters: name the methods with --names")
+        raise UsageError("PS-A99", f"the name {foreign[0]!r} is not UTF-8, or not plain: name the methods with --names")
     if len({folder_name(name).casefold() for name in names}) < len(names):
         raise UsageError("PS-A120", f"methods need different names, got {', '.join(names)}: name them with --names")
     if options.against is not None and options.against not in names:

@@ -100,7 +100,8 @@ def test_a_file_name_that_is_not_utf8_is_a_fault_that_can_be_written(tmp_path: P
     (tmp_path / os.fsdecode(b"\xe9.nii.gz")).touch()
     found = find_masks(tmp_path)
     assert (list(found.masks), list(found.faults)) == (["a"], ["?"])
-    assert str(found.faults["?"]).encode() == b"PS-A99: the file name '?.nii.gz' is not UTF-8, or holds control characters: rename it"
+    told = "PS-A99: the file name '?.nii.gz' is not UTF-8, or holds control characters: rename it"
+    assert str(found.faults["?"]).encode() == told.encode()
 
 
 @pytest.mark.parametrize("place", ["", "labelsTr"])
