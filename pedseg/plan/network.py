@@ -33,8 +33,8 @@ CHANNELS: dict[tuple[str, DecoderName], tuple[int, ...]] = {
 """Feature maps by network and decoder where they are not `CONV_CHANNELS` (METHODS, section 3)."""
 
 CONV_CHANNELS = (32, 64, 128, 256, 512)
-MAX_CHANNELS = 8192
-"""More in one layer is a slip of the hand: its kernels alone would take 2 GiB."""
+MAX_CHANNELS = 4096
+"""Eight times the widest of the papers: a plan that came with a model must not ask for all memory."""
 
 Channels = Annotated[int, Field(ge=1, le=MAX_CHANNELS)]
 

@@ -12,6 +12,7 @@ from pedseg.plan import (
     ScheduleSpec,
     cache_digest,
 )
+from pedseg.plan.network import NetworkSpec
 
 
 def part(name: str = "ankle", **changes: object) -> DomainPlan:
@@ -147,3 +148,9 @@ def test_strategy_and_source_stand_in_no_digest_of_a_plan_without_them():
     assert Plan.model_validate({**values, "network": without}).digest == base.digest
     named = Plan.model_validate({**values, "network": {**without, "source": "knee"}})
     assert len({p.resume_digest for p in (base, named)}) == 2
+
+
+@pytest.mark.parametrize("network", [{"channels": (32, 64, 128, 256, 1 << 20)}, {"channels": (10**9,) * 5}])
+def test_no_plan_asks_for_a_network_beyond_reason(network):
+    with pytest.raises(ValueError, match="at most 4096"):
+        NetworkSpec(**network)
