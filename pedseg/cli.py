@@ -16,8 +16,8 @@ from pedseg import __version__, privacy
 from pedseg.errors import ExitCode, PedsegError
 
 DISCLAIMER = "Research only, not a medical device."
-OWN = ("output", "workspace", "model", "pretrained")
-"""Flags whose paths end in the user's own word for what pedseg makes."""
+OWN = ("output", "workspace", "model", "pretrained", "predictions", "run")
+"""Flags whose paths end in the user's own word: for what pedseg makes, and for methods that are compared."""
 Job = Callable[[argparse.Namespace], "int | None"]
 
 
