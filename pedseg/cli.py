@@ -18,8 +18,8 @@ from pedseg.errors import ExitCode, PedsegError
 DISCLAIMER = "Research only, not a medical device."
 NO_JOBS = "changes nothing here: one exam or fold is done at a time"
 """Nor are threads, which are torch's (`OMP_NUM_THREADS`): another number of them changes the last bits."""
-OWN = ("output", "workspace", "model", "pretrained")
-"""Flags whose paths end in the user's own word for what pedseg makes."""
+OWN = ("output", "workspace", "model", "pretrained", "predictions", "run")
+"""Flags whose paths end in the user's own word: for what pedseg makes, and for methods that are compared."""
 Job = Callable[[argparse.Namespace], "int | None"]
 
 

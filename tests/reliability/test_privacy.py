@@ -129,7 +129,7 @@ def test_no_command_shows_or_writes_a_canary(tmp_path: Path, said: Say) -> None:
     first.write_bytes(first.read_bytes()[:-100])
     said(pedseg_preprocess.__main__.main, "-j", 2, "--debug", *place, status=7)
     said(*plan, "--overwrite", "--debug", status=3)
-    said(pedseg_evaluate.__main__.main, "--predictions", above / canary("gone"), "-o", above / "x", status=2)
+    said(pedseg_evaluate.__main__.main, "--predictions", above / canary("gone") / "masks", "-o", above / "x", status=2)
     assert hits(root, without=("raw",)) == []
 
 
