@@ -67,7 +67,7 @@ def test_the_means_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     main(["--predictions", str(ours), "--references", str(truth), "-d", "ankle", "-o", str(tmp_path / "out")])
     told = capsys.readouterr().out
     assert "ours, ankle: Dice 0.750 over the bones of 1 exam\n" in told
-    assert f"{tmp_path / 'out' / 'report.html'}" in told
+    assert told.endswith("/out/report.html\n")  # folders above may name a patient
 
 
 def test_nothing_at_all_is_a_result_too(tmp_path: Path) -> None:
