@@ -18,6 +18,7 @@ from pedseg.workspace import (
     digest_of,
     file_digest,
     output_error,
+    write_bytes,
     write_json,
     write_text,
 )
@@ -153,3 +154,17 @@ def test_digests(tmp_path: Path):
     assert digest_of({"b": [2], "a": 1}) == hashlib.sha256(b'{"a":1,"b":[2]}').hexdigest()
     (tmp_path / "abc").write_bytes(b"abc")
     assert file_digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_a_failing_disk_keeps_does_not_take_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk keeps another byte than it was given."""
+
+    def sync_badly(path: Path) -> None:
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+    write_bytes(tmp_path / "kept", b"former")
+    monkeypatch.setattr("pedseg.workspace.sync", sync_badly)
+    with pytest.raises(OutputError, match=r"PS-A164: .*does not read back as it was written: the disk may be failing"):
+        write_bytes(tmp_path / "kept", b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("kept", b"former")]

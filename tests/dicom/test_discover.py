@@ -12,6 +12,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 from pedseg.dicom import discover
 from pedseg.dicom.header import NotDicomError, read_header, read_inflated
 from pedseg.dicom.tree import escaped, kind_of, walk_files
+from pedseg.privacy import SHOW_NAMES
 
 
 def test_series_are_listed_by_number_with_their_grid(tmp_path: Path) -> None:
@@ -54,8 +55,12 @@ def test_a_walk_goes_by_name_and_counts_what_it_passes_over(tmp_path: Path) -> N
     assert [name for _, name in walk_files(tmp_path / "a" / "y", skipped)] == ["y"]
 
 
-def test_names_are_fit_for_a_terminal() -> None:
-    assert escaped("a\nb\x1b[0m\u202e\udcff骨") == "a?b?[0m??骨"
+def test_names_are_fit_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is not a machine's is not shown; where it is asked for, it cannot steer a terminal."""
+    assert escaped("IM0001.dcm", "#1") == "IM0001.dcm"
+    assert escaped("a\nb\x1b[0m\u202e\udcff骨", "#1") == "#1"
+    monkeypatch.setenv(SHOW_NAMES, "1")
+    assert escaped("a\nb\x1b[0m\u202e\udcff骨", "#1") == "a?b?[0m??骨"
 
 
 @pytest.mark.parametrize(

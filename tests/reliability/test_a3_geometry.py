@@ -23,7 +23,8 @@ WIDE = Grid(row_spacing=8.0, column_spacing=9.0, step=3.0, origin=(11.0, -23.0, 
 OBLIQUE = np.linalg.qr(np.array([[0.9, 0.2, 0.1], [-0.3, 0.8, 0.2], [0.1, -0.4, 0.9]]))[0]
 LONG = Grid(n=128, along_row=tuple(OBLIQUE[:, 0]), along_column=tuple(OBLIQUE[:, 1]), origin=(11.0, -23.0, 97.0))
 LAST = (GRID.n - 1,)
-W21, W37, W38, W41, W43, W44, W45 = ((f"PS-W{number}",) for number in (21, 37, 38, 41, 43, 44, 45))
+W21, W37, W38, W41 = ("PS-W21",), ("PS-W37",), ("PS-W38",), ("PS-W41",)
+W43, W44, W45 = ("PS-W43",), ("PS-W44",), ("PS-W45",)
 
 
 ORDER = (
