@@ -23,6 +23,8 @@ from pedseg.workspace import atomic_write
 MAX_VOXELS = 1024**3
 SFORM_QFORM_MM = 0.05
 """sform and qform farther apart than this at a corner are reported."""
+QFORM_WRITTEN_MM = 0.02
+"""A qform farther off is not written: some readers prefer it. Single precision moves corners by 0.01 mm."""
 WRITTEN_MM = 1e-3
 """Largest corner shift a written file may have: float32 holds 1 m to 6e-5 mm."""
 _COMPRESSION = 1
@@ -271,7 +273,7 @@ def _write(stream: BinaryIO, volume: Volume, slices: NDArray[Any]) -> None:
     header.set_xyzt_units("mm")
     header.set_dim_info(slice=volume.slice_axis)
     header.set_qform(volume.affine, code=1)
-    if volume.geometry.corner_distance_mm(Geometry(volume.shape, header.get_qform())) > SFORM_QFORM_MM:
+    if volume.geometry.corner_distance_mm(Geometry(volume.shape, header.get_qform())) > QFORM_WRITTEN_MM:
         header["qform_code"] = 0
     header.set_sform(volume.affine, code=1)
     header["magic"], header["vox_offset"], header["scl_slope"], header["scl_inter"] = b"n+1", 352, 1.0, 0.0

@@ -64,6 +64,17 @@ def test_what_the_header_says(tmp_path):
     assert len(header.extensions) == 0
 
 
+@pytest.mark.parametrize(("drift_mm", "code"), [(0.0, 1), (0.02, 1), (0.06, 0)])
+def test_a_form_that_a_reader_may_prefer_is_not_written_where_it_is_off(drift_mm, code, tmp_path):
+    """No rotation holds the shear of a stack whose last slice lies that far sideways; the nearest halves it."""
+    sheared = rigid()
+    sheared[:3, 2] += sheared[:3, 0] / np.linalg.norm(sheared[:3, 0]) * drift_mm / 6
+    write_nifti(volume(affine=sheared), tmp_path / "x.nii")
+    header = nib.load(tmp_path / "x.nii").header
+    assert (int(header["sform_code"]), int(header["qform_code"])) == (1, code)
+    assert read_nifti(tmp_path / "x.nii").geometry.corner_distance_mm(volume(affine=sheared).geometry) <= 1e-4
+
+
 def test_equal_volumes_give_equal_bytes(tmp_path):
     write_nifti(volume(), tmp_path / "a.nii.gz")
     time.sleep(1.1)  # gzip stores whole seconds, unless told not to
