@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+# A shell starts its background jobs deaf to it, and the tests' processes would be too.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # A shared processor makes single examples slow, never wrong; the same examples each run make a failure repeatable.
 settings.register_profile("pedseg", derandomize=True, deadline=None, database=None)
 settings.load_profile("pedseg")

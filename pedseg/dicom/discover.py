@@ -62,7 +62,7 @@ def discover(path: str | Path, *, skip_unreadable: bool = False, any_modality: b
     """
     root = Path(path)
     if not root.exists():
-        raise UsageError("PS-A03", f"no file or folder named {escaped(root.name)!r}: check the path")
+        raise UsageError("PS-A03", f"no file or folder at {escaped(root.name)}: check the path")
     seen = _Seen(MR_CLASSES | CT_CLASSES if any_modality else MR_CLASSES)
     n_files = 0
     with warnings.catch_warnings():

@@ -235,7 +235,7 @@ def rescale_value(text: str, missing: float, name: str) -> float:
     value = number(text) if text else missing
     if value is None or abs(value) > _MAX_RESCALE:
         told = number_text(text[:64])
-        raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {told} is no number: export it again")
+        raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {told} is no usable number: export it again")
     return value
 
 

@@ -50,6 +50,8 @@ class PublicFile:
         return Path(torch.hub.get_dir(), "checkpoints", self.name)
 
 
+HUB = "$TORCH_HOME/hub/checkpoints (~/.cache/torch where that is not set)"
+"""Where `PublicFile.cached` lies, in words: a message does not name the user's own folders."""
 PUBLIC_FILES = {
     "efficient_unet": PublicFile(
         "https://github.com/lukemelas/EfficientNet-PyTorch/releases/download/1.0/efficientnet-b3-5fb5a3c3.pth",
@@ -108,8 +110,8 @@ def load_encoder_weights(encoder: nn.Module, network: str, source: Path | str) -
 def _public(public: PublicFile) -> Any:
     if public.cached.is_file():
         if not file_digest(public.cached).startswith(public.digest):
-            text = f"{public.cached} is not the public file (its sha256 must start with {public.digest}): delete it"
-            raise ModelError("PS-A86", text)
+            text = f"{public.name} in {HUB} is not the public file"
+            raise ModelError("PS-A86", f"{text} (its sha256 must start with {public.digest}): delete it")
         return read_tensors(public.cached)
     try:
         return torch.hub.load_state_dict_from_url(
@@ -117,7 +119,7 @@ def _public(public: PublicFile) -> Any:
         )
     except (OSError, HTTPException, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        advice = f"copy {public.name} to {public.cached}, or give --encoder-weights {NONE} or a file"
+        advice = f"copy {public.name} to {HUB}, or give --encoder-weights {NONE} or a file"
         text = f"{public.url} cannot be fetched ({reason}): {advice}"
         raise ModelError("PS-A130", text) from error
 

@@ -167,7 +167,7 @@ def make_texts(folder: Path) -> None:
     write_json(folder / "domain.json", knee)
     write_json(folder / "case.json", {"patient": "A", "side": "left", "series": 2, "echo": 1, "phase": None, "x": 1})
     write_json(folder / "dataset.json", {"labels": {"background": 0, "calcaneus": 1, "talus": 2, "tibia_distal": 3}})
-    files = {"configs/plan.json": file_digest(folder / "plan.json")}
+    files = {"configs/plan.json": file_digest(folder / "plan.json"), "models/model.pt": "0" * 64}
     write_json(folder / "run.json", {"plan": plan.digest, "files": files})
     (folder / "domain.yaml").write_text("name: wrist\nbody_part: [WRIST]\nstructures:\n- {name: a, color: '#aabb00'}\n")
     (folder / "scores.csv").write_text("exam,domain,structure,metric,value,unit\n0,knee,femur,dice,0.91,fraction\n")

@@ -230,9 +230,8 @@ def test_without_network_one_line_names_url_file_and_none(tmp_path: Path, monkey
         load_encoder_weights(EfficientNetB3(), "efficient_unet", weights.IMAGENET)
     text = str(caught.value)
     assert text.startswith(f"PS-A130: {PUBLIC.url} cannot be fetched (")
-    cached = PUBLIC_FILES["efficient_unet"].cached
-    assert cached == tmp_path / "checkpoints" / PUBLIC.name
-    assert text.endswith(f"copy {PUBLIC.name} to {cached}, or give --encoder-weights none or a file")
+    assert PUBLIC_FILES["efficient_unet"].cached == tmp_path / "checkpoints" / PUBLIC.name
+    assert text.endswith(f"copy {PUBLIC.name} to {weights.HUB}, or give --encoder-weights none or a file")
     assert "\n" not in text
     assert caught.value.exit_code == 5
 

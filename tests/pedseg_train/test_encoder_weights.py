@@ -14,7 +14,7 @@ from pedseg.data import SliceDataset
 from pedseg.errors import ModelError, UsageError
 from pedseg.inference.checkpoint import load_network
 from pedseg.networks.efficientnet import EfficientNetB3
-from pedseg.networks.weights import PUBLIC_FILES
+from pedseg.networks.weights import HUB, PUBLIC_FILES
 from pedseg.plan import load_plan
 from pedseg_train.__main__ import main
 
@@ -116,6 +116,6 @@ def test_without_a_network_one_line_says_what_to_do_and_none_trains(
     (line,) = (said for said in capsys.readouterr().err.splitlines() if "PS-W89" not in said)
     public = PUBLIC_FILES["efficient_unet"]
     assert line.startswith(f"pedseg_train: PS-A130: {public.url} cannot be fetched (")
-    assert line.endswith(f"copy {public.name} to {public.cached}, or give --encoder-weights none or a file")
+    assert line.endswith(f"copy {public.name} to {HUB}, or give --encoder-weights none or a file")
     assert main([*arguments, "--encoder-weights", "none"]) == 0
     assert load_plan(root / "runs/default/main/fold_0/configs/plan.json").encoder_weights.source == "none"

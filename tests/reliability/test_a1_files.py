@@ -38,7 +38,7 @@ SYSTEM_FILE = "/sys/class/net/lo/speed"
 ROWS = (
     DicomRow("1", "a clean oblique series", write_series),
     DicomRow("2", "an empty folder", build.nothing, "PS-A02", r"no DICOM image in exam \(0 files\)"),
-    DicomRow("3", "no such path", build.nothing, "PS-A03", "no file or folder named 'nowhere'", within="nowhere"),
+    DicomRow("3", "no such path", build.nothing, "PS-A03", "no file or folder at the path given", within="nowhere"),
     DicomRow("3-text", "a file without image", build.files(a_txt=b"no image"), "PS-A04", "1 files", within="a.txt"),
     DicomRow("3-slice", "one file of a series", write_series, "PS-A40", "localizer-like: 1 slices", within="im0001"),
     DicomRow(
@@ -56,7 +56,7 @@ ROWS = (
     DicomRow("6-zeros", "files of zeros beside: disk space reserved, nothing copied",
              build.with_series(build.files(a=bytes(5000), b=bytes(20))), notices=("PS-W06",)),
     DicomRow("6-zeros-instead", "a slice of zeros", build.with_series(build.files(im0007=bytes(4800))), "PS-A36",
-             "1 image is missing"),
+             "1 image missing"),
     DicomRow("7", "a dangling link", build.links_to("nowhere"), "PS-A07", r"im0017 cannot be read \(No such file"),
     DicomRow("7-loop", "a link to itself", build.links_to("im0017"), "PS-A07", r"im0017 cannot be read \(Too many"),
     DicomRow("7-skip", "links that lead nowhere, passed over", build.links_to("nowhere", "im0018"),
@@ -99,7 +99,7 @@ ROWS = (
     DicomRow("12-deeper", "folders down to thirteen", build.too_deep, notices=("PS-W12",), grid=Grid(n=13)),
     DicomRow("13", "odd names", build.odd_names),
     DicomRow("13-refused", "an odd name in a refusal", build.broken_slice_named("a\nb\x1b[31m\u202ec"),
-             "PS-A08", r"^a\?b\?\[31m\?c: 2840 of 3840"),
+             "PS-A08", r"^#1: 2840 of 3840"),
     DicomRow("14", "links, loops, a pipe and a device", build.links),
     DicomRow("14-twice", "one file under three names", build.linked_twice, notices=("PS-W28",)),
     DicomRow("15", "twenty series", build.many_series, "PS-A20", "^20 series fit; .*; 20 .series 20.: 4x4"),

@@ -305,7 +305,9 @@ def names_for_any_disk(bench: Bench) -> None:
     image, _ = make_exam(KNEE, 700)
     write_dicom(image, bench.tmp / "in" / ("patient" + "x" * 90), PatientName="Doe^Jane", SeriesDescription="a/b:c")
     write_dicom(image, bench.tmp / "in" / "Über, das <Knie>?", PatientName="Doe^Jane")
-    assert bench.predict(bench.tmp / "in", bench.tmp / "out", "--each") == 0
+    assert bench.predict(bench.tmp / "in", bench.tmp / "hidden", "--each") == 0
+    assert {p.name for p in (bench.tmp / "hidden").iterdir()} == {"exam_001", "exam_002"}
+    assert bench.predict(bench.tmp / "in", bench.tmp / "out", "--each", "--show-names") == 0
     assert {p.name for p in (bench.tmp / "out").iterdir()} == {"ber_das_Knie", "patient" + "x" * 57}
     labels = nib.load(bench.tmp / "out" / "ber_das_Knie" / "labels.nii.gz")
     assert bytes(labels.header["descrip"]).strip(b"\0") == b""
@@ -317,7 +319,7 @@ def names_that_a_disk_confuses(bench: Bench) -> None:
         shutil.rmtree(bench.tmp / "in", ignore_errors=True)
         for name in (one, two):
             bench.exam(f"in/{name}.nii.gz")
-        bench.refused(2, "PS-A99", "rename it", bench.tmp / "in", bench.tmp / "out")
+        bench.refused(2, "PS-A99", "rename it", bench.tmp / "in", bench.tmp / "out", "--show-names")
         assert not (bench.tmp / "out").exists()
 
 

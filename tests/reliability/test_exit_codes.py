@@ -22,9 +22,8 @@ from pedseg_train.lock import held
 
 ROOT = Path(__file__).resolve().parents[2]
 SLEEPER = """
-import signal, sys, time
+import sys, time
 from pedseg.cli import make_parser, run
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts its background jobs without
 def job(flags):
     print("started", flush=True)
     time.sleep(60)

@@ -17,7 +17,7 @@ from pedseg.bundle.generations import Generations
 from pedseg.domains import load_domains
 from pedseg.errors import OutputError
 from pedseg.report.page import Page, Section, Text, write_page
-from pedseg.report.prediction import write_prediction
+from pedseg.report.prediction import WriteOptions, write_prediction
 from pedseg.storage.cache import read_entry, write_entry
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
@@ -156,13 +156,14 @@ def test_every_file_fails_alone(tmp_path: Path) -> None:
     """Writers below the commands, from no room to nearly enough: the old file or, at the end, the new one."""
     image, labels = make_exam(KNEE, 1)
     noise = np.random.default_rng(0).integers(0, 999, (64, 64, 40)).astype(np.int16)
+    replacing = WriteOptions(overwrite=True)
     page = Page("A page", (Section("One", (Text("word " * 9000),)),))
     writers: dict[str, Callable[[Path], object]] = {
         "a.json": lambda path: write_json(path, list(range(9000))),
         "a.html": lambda path: write_page(page, path),
         "a.nii.gz": lambda path: write_nifti(Volume(noise, np.eye(4)), path),
         "a.nii": lambda path: write_nifti(Volume(noise, np.eye(4)), path),
-        "out": lambda path: write_prediction(path, image, labels, KNEE, {"schema": 1}, overwrite=True),
+        "out": lambda path: write_prediction(path, image, labels, KNEE, {"schema": 1}, options=replacing),
     }
     with mounted(tmp_path / "disk", kib=2048) as disk:
         for name, write in writers.items():

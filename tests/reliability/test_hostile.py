@@ -79,7 +79,7 @@ DICOM = {
     "a TIFF of the other order": Hostile(preamble(b"MM\0*")),
     "escapes in every text": Hostile(with_values(*TEXTS, name=ESCAPES)),
     "escapes for a position": Hostile(with_values("ImagePositionPatient"), "PS-A52", "Image Position"),
-    "escapes for a slope": Hostile(with_values("RescaleSlope"), "PS-A121", "is no number"),
+    "escapes for a slope": Hostile(with_values("RescaleSlope"), "PS-A121", "is no usable number"),
     "escapes for frames": Hostile(with_values("NumberOfFrames")),
 }  # fmt: skip
 NIFTI = {
