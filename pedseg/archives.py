@@ -18,7 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Literal
 
-from pedseg.errors import InputError, ModelError
+from pedseg.errors import InputError, ModelError, one_line
+from pedseg.privacy import shown
 from pedseg.workspace import output_error
 
 Kind = Literal["exam", "model"]
@@ -33,6 +34,7 @@ _MAX_DIRECTORY = 8 << 20
 _MAX_DEPTH = 32
 _MAX_PART = 255
 _DRIVE = re.compile(r"^[A-Za-z]:")
+_A_FILE = "a file in it"
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _LINK_FIELD, _LINK_FIELD_BARE = 0x000D, 12
 """PKWARE's extra field for UNIX: what goes beyond its dates and owner is the target of a link."""
@@ -68,7 +70,7 @@ def unpacked(path: Path, kind: Kind) -> Iterator[Path]:
             _unpack(path, folder, MAX_FILES[kind])
         except (_RefusedError, zipfile.BadZipFile, EOFError, zlib.error, ValueError, NotImplementedError) as error:
             why = error if isinstance(error, _RefusedError) else "it is damaged or no zip"
-            text = f"{_shown(path.name)} is not unpacked: {why}"
+            text = f"{one_line(path.name, 80)} is not unpacked: {why}"
             if kind == "model":
                 raise ModelError("PS-A154", f"{text}; give the folder of the run, or zip it again") from error
             raise InputError("PS-A153", f"{text}; give the folder of the series, or zip it again") from error
@@ -111,7 +113,8 @@ def _inflate(stream: IO[bytes], written: IO[bytes], member: zipfile.ZipInfo, roo
     while chunk := stream.read(_CHUNK):
         size += len(chunk)
         if size > limit:
-            raise _RefusedError(f"{_shown(member.filename)} grows to more than {MAX_RATIO} times its packed size")
+            told = shown(member.filename, _A_FILE)
+            raise _RefusedError(f"{told} grows to more than {MAX_RATIO} times its packed size")
         if size > room:
             raise _RefusedError(f"its files grow beyond {MAX_BYTES >> 30} GiB or {MAX_RATIO} times its own size")
         written.write(chunk)
@@ -121,20 +124,20 @@ def _inflate(stream: IO[bytes], written: IO[bytes], member: zipfile.ZipInfo, roo
 def _check(member: zipfile.ZipInfo) -> None:
     """Refuse a member that is no plain file or folder below the zip's root."""
     name = member.orig_filename
-    shown = _shown(name)
+    told = shown(name, _A_FILE)
     if name.startswith("/") or _DRIVE.match(name) or "\\" in name or "\0" in name:
-        raise _RefusedError(f"the name {shown} is not relative, or not plain")
+        raise _RefusedError(f"the name {told} is not relative, or not plain")
     parts = _parts(member)
     if ".." in name.split("/") or not parts:
-        raise _RefusedError(f"the name {shown} leads out of it")
+        raise _RefusedError(f"the name {told} leads out of it")
     if len(parts) > _MAX_DEPTH or max(len(os.fsencode(part)) for part in parts) > _MAX_PART:
-        raise _RefusedError(f"the name {shown} is too long or too deep")
+        raise _RefusedError(f"the name {told} is too long or too deep")
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR) or _has_link(member.extra):
-        raise _RefusedError(f"{shown} is a link or a device, not a file")
+        raise _RefusedError(f"{told} is a link or a device, not a file")
     if member.flag_bits & _ENCRYPTED:
-        raise _RefusedError(f"{shown} is encrypted")
+        raise _RefusedError(f"{told} is encrypted")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise _RefusedError(f"{shown} is packed otherwise than by deflate")
+        raise _RefusedError(f"{told} is packed otherwise than by deflate")
 
 
 def _check_distinct(members: Sequence[zipfile.ZipInfo]) -> None:
@@ -144,11 +147,11 @@ def _check_distinct(members: Sequence[zipfile.ZipInfo]) -> None:
     for member in members:
         key = tuple(unicodedata.normalize("NFC", part.casefold()) for part in _parts(member))
         if key in files:
-            raise _RefusedError(f"two files are called {_shown(member.filename)}")
+            raise _RefusedError(f"two files are called {shown(member.filename, _A_FILE)}")
         files.add(key)
         folders.update(key[:n] for n in range(1, len(key)))
     if both := files & folders:
-        raise _RefusedError(f"{_shown('/'.join(min(both)))} is a file and a folder")
+        raise _RefusedError(f"{shown('/'.join(min(both)), _A_FILE)} is a file and a folder")
 
 
 def _parts(member: zipfile.ZipInfo) -> tuple[str, ...]:
@@ -176,8 +179,3 @@ def _only_folder(folder: Path) -> Path:
     if len(inside) == 1 and inside[0].is_dir() and not re.match(r"fold_|configs$", inside[0].name):
         return _only_folder(inside[0])
     return folder
-
-
-def _shown(name: str) -> str:
-    text = "".join(c if c.isprintable() else "?" for c in name)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -150,13 +150,8 @@ def _show_warning(  # the names are those of `warnings.showwarning`
 def _refuse(program: str, error: PedsegError, debug: bool) -> int:
     if debug:
         sys.stderr.write(privacy.trace(error))
-    sys.stderr.write(f"{program}: {_printable(privacy.scrub(str(error)))}\n")
+    sys.stderr.write(f"{program}: {privacy.scrub(str(error))}\n")
     return int(error.exit_code)
-
-
-def _printable(text: str) -> str:
-    """Text whose control characters cannot reach the terminal; line breaks stay."""
-    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
 def _main_thread() -> bool:

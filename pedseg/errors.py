@@ -120,9 +120,10 @@ def harmless(text: str) -> str:
     return "".join("?" if c != "\n" and (category(c) in _CONTROLS or c in _TURNING) else c for c in text)
 
 
-def one_line(text: str) -> str:
-    """The same without line breaks: a file's name."""
-    return harmless(text).replace("\n", "?")
+def one_line(text: str, most: int | None = None) -> str:
+    """The same without line breaks, of at most so many characters: a name out of a file."""
+    line = harmless(text if most is None else text[: most + 1]).replace("\n", "?")
+    return line if most is None or len(line) <= most else f"{line[:most]}..."
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ import re
 import traceback
 from pathlib import Path
 
-from pedseg.errors import PedsegError
+from pedseg.errors import PedsegError, one_line
 
 SHOW_NAMES = "PEDSEG_SHOW_NAMES"
 """Set in the environment by the flag, so that processes started later know."""
@@ -48,7 +48,7 @@ def shown(name: str, instead: str) -> str:
     """A name fit for one line of a message, or what stands for it where it may tell who a patient is."""
     if not (names_shown() or is_plain(name)):
         return instead
-    return "".join(c if c.isprintable() else "?" for c in name)
+    return one_line(name)
 
 
 def conceal(path: Path, *, instead: str = HIDDEN, own: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pedseg.errors import UsageError
+from pedseg.errors import UsageError, one_line
 
 BOM = "\ufeff"
 SHOWN = 100
@@ -42,5 +42,4 @@ def read_text(path: Path, max_bytes: int, advice: str) -> str:
 
 def shown(name: object) -> str:
     """A name out of a file as a message may repeat it: one short line, nothing that a terminal obeys."""
-    text = "".join(c if c.isprintable() else "?" for c in str(name)[: SHOWN + 1])
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    return one_line(str(name), SHOWN)

@@ -8,7 +8,7 @@ import re
 from pydicom import config
 from pydicom.uid import UID
 
-from pedseg.errors import GeometryError
+from pedseg.errors import GeometryError, one_line
 from pedseg.privacy import number_text
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -63,7 +63,7 @@ def place_of(*, position: str, orientation: str, spacing: str, name: str) -> tup
 
 def plain(text: str) -> str:
     """Text from a file made fit for a terminal and a report: printable, at most 64 characters."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:64]
+    return one_line(text[:64])
 
 
 def uid_name(uid: str) -> str:

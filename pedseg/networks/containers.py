@@ -13,7 +13,7 @@ from pathlib import Path
 from pickletools import genops
 from typing import BinaryIO
 
-from pedseg.errors import ModelError
+from pedseg.errors import ModelError, one_line
 
 MAX_PROGRAM = 64 << 20
 """Bytes of the pickle beside the tensors: a checkpoint of the largest network here has 0.3 MB."""
@@ -81,5 +81,5 @@ def _names(stream: object) -> Iterator[str]:
 
 
 def _more(path: Path, what: str) -> ModelError:
-    shown = "".join(c if c.isprintable() else "?" for c in what[:80])
-    return ModelError("PS-A98", f"{path.name} holds more than tensors and plain values ({shown}): it is refused")
+    text = f"{path.name} holds more than tensors and plain values ({one_line(what, 80)})"
+    return ModelError("PS-A98", f"{text}: it is refused")
