@@ -260,5 +260,7 @@ WARNINGS: dict[str, str] = {
     "PS-W170": "memory is short",
     "PS-W173": "a DICOM SEG contains the patient identity of its source",
     "PS-W137": "what networks make of their slices could not be drawn",
+    "PS-W147": "the header names another part of the body than the domain",
+    "PS-W148": "files beside the exams were passed over",
     "PS-W153": "a DICOM file begins like a program: it was read, and never run or copied",
 }

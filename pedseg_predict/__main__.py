@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda[:n] or mps")
     flags.add_argument("--overwrite", action="store_true", help="replace an earlier output")
+    flags.add_argument("--resume", action="store_true", help="leave exams alone that the same weights have segmented")
     return flags
 
 
@@ -76,6 +77,7 @@ def _job(flags: argparse.Namespace) -> int:
         device=flags.device,
         overwrite=flags.overwrite,
         each=flags.each,
+        resume=flags.resume,
         formats=tuple(flags.formats),
     )
     return exit_code(pedseg_predict(flags.input, flags.output, flags.workspace, options=options))

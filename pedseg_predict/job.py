@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from pedseg.archives import is_zip, unpacked
 from pedseg.dicom.words import part_of_body
-from pedseg.errors import ExitCode, Notice, OutputError, PedsegError, UsageError
+from pedseg.errors import ExitCode, ModelError, Notice, OutputError, PedsegError, UsageError
 from pedseg.memory import Estimate, fitting_jobs
 from pedseg.plan.memory import plan_prediction_gib
 from pedseg.privacy import scrub
-from pedseg.storage.inputs import Choice, Exam, find_exams, is_image_file, read_exam
+from pedseg.storage.inputs import ALONE, Choice, Exam, find_exams, is_image_file, read_exam
+from pedseg.storage.runs import is_current
 from pedseg.storage.sizes import size_of
 from pedseg.workspace import Workspace, digest_of, write_json
 
@@ -42,6 +43,7 @@ class PredictOptions:
         overwrite: replace earlier outputs.
         each: every folder inside the input is a DICOM exam.
         formats: of the labels, of `FORMATS`.
+        resume: leave exams alone that the same weights have segmented into the output.
     """
 
     model: Path | None = None
@@ -51,6 +53,7 @@ class PredictOptions:
     overwrite: bool = False
     each: bool = False
     formats: tuple[str, ...] = (NIFTI,)
+    resume: bool = False
 
 
 def pedseg_predict(
@@ -92,15 +95,20 @@ def pedseg_predict(
     single = len(exams) == 1 and not options.each
     folders = {exam: output if single else output / exam.name for exam in exams}
     _check_apart(source, output, folders)
+    place = options.model or Workspace.find(workspace).run("default", "main")
+    if options.resume:
+        folders = _left(folders, load_model(place))
     for folder in folders.values():
         check_output(folder, overwrite=options.overwrite)
-    model = load_model(options.model or Workspace.find(workspace).run("default", "main"))
+    model = load_model(place)
     log.info("model: %d fold%s of plan %s", len(model.folds), "s"[: len(model.folds) != 1], model.plan.name)
     _check_domain(model.plan, options.domain)
-    fitting_jobs(log, Estimate(0.0, max(_gib(exam, model) for exam in exams)), 1)
+    if folders:
+        fitting_jobs(log, Estimate(0.0, max(_gib(exam, model) for exam in folders)), 1)
     if not single:
         return _predict_all(folders, output, model, options)
-    _predict_exam(exams[0], output, model, options)
+    for exam in folders:
+        _predict_exam(exam, output, model, options)
     return {}
 
 
@@ -123,6 +131,13 @@ def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
     return named[0]
 
 
+def _left(folders: dict[Exam, Path], model: Model) -> dict[Exam, Path]:
+    """Exams that the model's present weights have not segmented yet."""
+    left = {e: place for e, place in folders.items() if not is_current(place, model.plan.digest, model.digests)}
+    log.info("%d of %d exams are there already", len(folders) - len(left), len(folders))
+    return left
+
+
 def exit_code(failed: dict[str, PedsegError]) -> ExitCode:
     """Of a batch."""
     return ExitCode.PARTIAL if failed else ExitCode.DONE
@@ -141,12 +156,12 @@ def _check_domain(plan: Plan, asked: str | None) -> None:
 def _predict_all(
     folders: dict[Exam, Path], output: Path, model: Model, options: PredictOptions
 ) -> dict[str, PedsegError]:
-    """One bad exam does not keep the others; wrong flags and a full disk are the same for all of them."""
+    """One bad exam does not keep the others; wrong flags, a damaged model and a full disk are the same for all."""
     failed: dict[str, PedsegError] = {}
     for exam, folder in folders.items():
         try:
             _predict_exam(exam, folder, model, options)
-        except (UsageError, OutputError):
+        except (UsageError, ModelError, OutputError):
             raise
         except PedsegError as error:
             failed[exam.name] = error
@@ -155,7 +170,7 @@ def _predict_all(
         write_json(output / FAILED, {name: scrub(str(error)) for name, error in failed.items()})
     else:
         (output / FAILED).unlink(missing_ok=True)
-    if len(failed) == len(folders):
+    if failed and len(failed) == len(folders):
         raise next(iter(failed.values()))
     return failed
 
@@ -172,12 +187,22 @@ def _predict_exam(exam: Exam, folder: Path, model: Model, options: PredictOption
         volume = read_exam(exam, options.choice)
     source = _segmentation_source(exam, options)
     domain = choose_domain(model.plan, options.domain, volume)
+    volume = _warned(volume, model.plan, domain)
     log.info("%s: %s, %s voxels", exam.name, domain, " x ".join(map(str, volume.shape)))
     prediction = predict_volume(volume, model, domain=domain, device=choose_device(options.device))
     record = prediction_record(prediction, model, read_seconds=clock.seconds["read"])
     writing = WriteOptions(options.overwrite, NIFTI in options.formats, _segmentation_writer(source, prediction, model))
     write_prediction(folder, volume, prediction.labels, prediction.domain, record, options=writing)
-    _report(record["structures"], [str(n) for n in prediction.notices], folder)
+    _report(exam, record["structures"], [str(n) for n in prediction.notices], folder)
+
+
+def _warned(volume: Volume, plan: Plan, domain: str) -> Volume:
+    """The exam with a warning where its header speaks of another joint of the model."""
+    part = str(volume.facts.get("body_part", "")).upper()
+    others = [d.domain for d in plan.domains if d.domain.name != domain]
+    if not any(part in {*other.body_part, other.name.upper()} for other in others):
+        return volume
+    return replace(volume, notices=(*volume.notices, Notice("PS-W147", f"Body Part Examined is {part}, not {domain}")))
 
 
 def _segmentation_source(exam: Exam, options: PredictOptions) -> SegmentationSource | None:
@@ -211,11 +236,11 @@ def _check_formats(exams: Sequence[Exam], formats: Sequence[str]) -> None:
         raise UsageError("PS-A120", f"{text}: write --formats nifti")
 
 
-def _report(structures: dict[str, dict[str, float]], notices: Sequence[str], folder: Path) -> None:
+def _report(exam: Exam, structures: dict[str, dict[str, float]], notices: Sequence[str], folder: Path) -> None:
     for name, size in structures.items():
         log.info("  %-20s %8.1f ml", name, size["volume_ml"])
     for notice in notices:
-        log.warning(notice)
+        log.warning("%s%s", "" if exam.name == ALONE else f"{exam.name}: ", notice)
     log.info("  written to %s", folder)
 
 

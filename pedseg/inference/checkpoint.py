@@ -71,6 +71,9 @@ def load_model(path: Path | str) -> Model:
         ModelError: PS-A123 nothing finished in it, PS-A87 folds of different plans, PS-A86 a damaged file.
     """
     path = Path(path)
+    if path.is_file():
+        text = f"{path.name} is a file: name the folder of the run or of the fold with -m, or a zip of it"
+        raise UsageError("PS-A125", text)
     if not path.is_dir():
         raise UsageError("PS-A125", _missing(path))
     folds = (path,) if (path / PLAN).is_file() else tuple(sorted(p.parent for p in path.glob(f"fold_*/{MANIFEST}")))

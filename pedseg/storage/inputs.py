@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
+import os
 import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pedseg.dicom import ReadOptions, read_volume
-from pedseg.errors import InputError, UsageError
+from pedseg.errors import InputError, Notice, UsageError
 from pedseg.privacy import conceal, is_plain, names_shown
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import read_image
 
+ALONE = "exam"
+"""Name of an exam that is the only one, where its file's or folder's is not shown."""
+log = logging.getLogger("pedseg.predict")
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
@@ -62,11 +68,12 @@ def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
     if each:
         return _distinct(path, _folders(path))
     if path.is_file():
-        return (Exam(_shown_name(path, "exam"), path),)
+        return (Exam(_shown_name(path, ALONE), path),)
     files = sorted(p for p in path.iterdir() if p.is_file())
     images = [p for p in files if p.name.lower().endswith(IMAGE_ENDINGS)]
     if not images:
-        return (Exam("exam", path),)
+        return (Exam(ALONE, path),)
+    images = _without_labels(images)
     if any(_is_dicom(p) for p in files if p not in images):
         text = f"{path.name} holds DICOM and image files ({images[0].name}): name the file, or move it elsewhere"
         raise UsageError("PS-A120", text)
@@ -121,18 +128,39 @@ def is_image_file(path: Path) -> bool:
     return path.is_file() and path.name.lower().endswith(IMAGE_ENDINGS)
 
 
+def _without_labels(images: list[Path]) -> list[Path]:
+    """An exam of a workspace is its image: the labels beside it are no second exam."""
+    kept = [p for p in images if not p.name.lower().startswith("labels.")]
+    if len(kept) == len(images) or not any(p.name.lower().startswith("image.") for p in kept):
+        return images
+    log.info("labels beside the image are no exam: passed over")
+    return kept
+
+
 def _folders(path: Path) -> list[Path]:
-    found = sorted(p for p in path.iterdir() if p.is_dir()) if path.is_dir() else []
+    inside = sorted(path.iterdir()) if path.is_dir() else []
+    found = [p for p in inside if p.is_dir()]
     if not found:
         raise UsageError("PS-A03", f"{path} holds no folders: with --each, every folder inside is an exam")
+    if n_files := len(inside) - len(found):
+        text = f"{n_files} files beside the folders were passed over: with --each, an exam is a folder"
+        log.warning("%s", Notice("PS-W148", text))
     return found
 
 
 def _distinct(path: Path, sources: list[Path]) -> tuple[Exam, ...]:
-    exams = tuple(Exam(_shown_name(p, f"exam_{place:03d}"), p) for place, p in enumerate(sources, start=1))
-    if len({e.name.lower() for e in exams}) < len(exams):
-        raise UsageError("PS-A99", f"what lies in {path.name} leads to equal names: rename it")
+    exams = tuple(Exam(_shown_name(p, _stand_in(p)), p) for p in sources)
+    first: dict[str, int] = {}
+    for place, exam in enumerate(exams, start=1):
+        if (earlier := first.setdefault(exam.name.lower(), place)) != place:
+            text = f"exams {earlier} and {place} by name of {path.name} would both be called {exam.name}"
+            raise UsageError("PS-A99", f"{text}: rename one")
     return exams
+
+
+def _stand_in(path: Path) -> str:
+    """A name of eight digits that follows from the file's or folder's own, whatever lies beside it."""
+    return f"exam_{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]}"
 
 
 def _shown_name(path: Path, stand_in: str) -> str:
@@ -142,7 +170,8 @@ def _shown_name(path: Path, stand_in: str) -> str:
 
 
 def _name_of(path: Path) -> str:
-    name = next((path.name[: -len(e)] for e in IMAGE_ENDINGS if path.name.lower().endswith(e)), path.stem)
+    stem = path.name if path.is_dir() else path.stem
+    name = next((path.name[: -len(e)] for e in IMAGE_ENDINGS if path.name.lower().endswith(e)), stem)
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:64]
     if not safe:
         raise InputError("PS-A121", f"file name {path.name!r} has no letter or digit: rename it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from pedseg.privacy import SHOW_NAMES
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
+
+ALIKE = r"PS-A99: exams 1 and 2 by name of .* would both be called [aA]_.: rename one"
 
 
 @pytest.fixture
@@ -59,10 +62,14 @@ def test_names_are_safe_on_every_system(
     assert [e.name for e in find_exams(tmp_path)] == [name]
 
 
-def test_names_that_may_be_of_patients_are_replaced_by_their_place(tmp_path: Path) -> None:
-    for name in ("Doe_Jane.nii.gz", "knee_1.nii.gz", "Abel.nii.gz", "20100203.mha"):
+def test_what_stands_for_a_name_follows_from_it_alone(tmp_path: Path) -> None:
+    """As `printf %s Abel.nii.gz | sha256sum | cut -c1-8` says, whatever lies beside it."""
+    for name in ("Doe_Jane.nii.gz", "knee_1.nii.gz", "Abel.nii.gz"):
         (tmp_path / name).touch()
-    assert [e.name for e in find_exams(tmp_path)] == ["exam_001", "exam_002", "exam_003", "knee_1"]
+    assert [e.name for e in find_exams(tmp_path)] == ["exam_a9c789bd", "exam_8f65e4d5", "knee_1"]
+    (tmp_path / "Abel.nii.gz").unlink()
+    assert [e.name for e in find_exams(tmp_path)] == ["exam_8f65e4d5", "knee_1"]
+    (tmp_path / "Abel.nii.gz").touch()
     assert [e.name for e in find_exams(tmp_path / "Abel.nii.gz")] == ["exam"]
 
 
@@ -72,7 +79,7 @@ def test_what_cannot_be_told_apart_or_named_is_refused(tmp_path: Path, monkeypat
         find_exams(tmp_path / "nothing")
     (tmp_path / "a b.nii").touch()
     (tmp_path / "A_b.nii.gz").touch()
-    with pytest.raises(UsageError, match=r"PS-A99: .* equal names"):
+    with pytest.raises(UsageError, match=ALIKE):
         find_exams(tmp_path)
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "\u8089.nii").touch()
@@ -80,17 +87,37 @@ def test_what_cannot_be_told_apart_or_named_is_refused(tmp_path: Path, monkeypat
         find_exams(tmp_path / "odd")
 
 
-def test_with_each_every_folder_inside_is_an_exam_of_its_own(tmp_path: Path, volume: Volume) -> None:
+def test_labels_beside_their_image_are_no_second_exam(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("image.nii.gz", "labels.nii.gz"):
+        (tmp_path / name).touch()
+    with caplog.at_level(logging.INFO):
+        assert [e.path.name for e in find_exams(tmp_path)] == ["image.nii.gz"]
+    assert "labels beside the image are no exam: passed over" in caplog.text
+    (tmp_path / "image.nii.gz").unlink()
+    assert [e.path.name for e in find_exams(tmp_path)] == ["labels.nii.gz"]
+
+
+def test_folders_may_hold_dots(tmp_path: Path) -> None:
+    for name in ("case.1", "case.2"):
+        (tmp_path / name).mkdir()
+    assert [e.name for e in find_exams(tmp_path, each=True)] == ["case.1", "case.2"]
+
+
+def test_with_each_every_folder_inside_is_an_exam_of_its_own(
+    tmp_path: Path, volume: Volume, caplog: pytest.LogCaptureFixture
+) -> None:
     for n, name in enumerate(("b", "a 1")):
         write_dicom(volume.with_array(volume.array + n), tmp_path / name / "series", SeriesNumber=n + 1)
     (tmp_path / "notes.txt").touch()
-    exams = find_exams(tmp_path, each=True)
+    with caplog.at_level(logging.WARNING):
+        exams = find_exams(tmp_path, each=True)
+    assert "PS-W148: 1 files beside the folders were passed over" in caplog.text
     assert [e.name for e in exams] == ["a_1", "b"]
     assert [int(read_exam(e).array[0, 0, 0] - volume.array[0, 0, 0]) for e in exams] == [1, 0]
     with pytest.raises(UsageError, match=r"PS-A03: .* holds no folders: with --each"):
         find_exams(tmp_path / "b" / "series", each=True)
     (tmp_path / "A_1").mkdir()
-    with pytest.raises(UsageError, match=r"PS-A99: .* equal names"):
+    with pytest.raises(UsageError, match=ALIKE):
         find_exams(tmp_path, each=True)
 
 
