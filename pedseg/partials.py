@@ -1,7 +1,8 @@
 """Files and folders while they are written: their names, whose they are, and what a process that died left of them.
 
-`.<name>.partial-<process>-<machine>-<random>` stands beside what it becomes. The machine is a digest: of its name and
-of the processes that can be seen from here, since a number of another machine's or container's says nothing.
+`.<name>.partial-<process>-<machine>-<start><random>` stands beside what it becomes. The machine is a digest: of its
+name, its own number and the processes that can be seen from here, since a number of another machine's or container's
+says nothing. The start is a digest too: what was written before the machine started last, nobody writes any more.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import errno
 import hashlib
 import os
 import platform
+import re
 import secrets
 import shutil
 import time
@@ -21,13 +23,18 @@ STALE_SECONDS = 86400.0
 """What another machine has not touched for so long, nobody writes any more."""
 LONGEST = 120
 """Bytes of a name that are kept; file systems allow 255 for all of it."""
+OWNER = re.compile(r"([0-9]{1,20})-([0-9a-f]{8})-([0-9a-f]{8})?[0-9a-f]{8}(?:-old)?")
+"""Process, machine and start in the end of a name; a file whose name ends otherwise is a person's."""
+NUMBER, START = Path("/etc/machine-id"), Path("/proc/sys/kernel/random/boot_id")
+ALL_PROCESSES = "pid:[4026531836]"
+"""The name space of a machine's own processes, the same on every Linux (PROC_PID_INIT_INO)."""
 ASIDE = "-old"
 """Ends the name of a former folder while the new one takes its place."""
 
 
 def partial_of(path: Path) -> Path:
     """A new hidden name beside `path`, which tells who writes there."""
-    return path.with_name(f"{_start(path)}{os.getpid()}-{_machine()}-{secrets.token_hex(4)}")
+    return path.with_name(f"{_start(path)}{os.getpid()}-{'-'.join(_machine())}{secrets.token_hex(4)}")
 
 
 def clear_partials(path: Path) -> None:
@@ -102,11 +109,13 @@ def _start(path: Path) -> str:
 
 
 def _is_orphan(left: Path, owner: str) -> bool:
-    process, _, rest = owner.partition("-")
-    if not process.isdigit():
+    told = OWNER.fullmatch(owner)
+    if not told:
         return False
-    if rest.partition("-")[0] == _machine():
-        return not _runs(int(process))
+    process, machine, start = told.groups()
+    here, now = _machine()
+    if machine == here:
+        return start != now or not _runs(int(process))
     return _untouched_seconds(left) > STALE_SECONDS
 
 
@@ -142,12 +151,30 @@ def _untouched_seconds(path: Path) -> float:
 
 
 @cache
-def _machine() -> str:
+def _machine() -> tuple[str, str]:
+    """Digests of this machine and of its last start.
+
+    In a container the number in /etc is its image's, if there is one: there the start tells machines of one name
+    apart, and one started again is another.
+    """
     try:
         seen = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - no path
     except OSError:
         seen = ""
-    return hashlib.sha256(f"{platform.node()} {seen}".encode()).hexdigest()[:8]
+    number, start = _line(NUMBER), _line(START)
+    own = number if number and seen == ALL_PROCESSES else start
+    return _digest(f"{platform.node()} {seen} {own}"), _digest(start)
+
+
+def _line(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
 
 
 def _umask() -> int:
