@@ -150,6 +150,8 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     name, path = path.name, path.resolve()  # a link stays a link: what it points to is replaced
     clear_partials(path)
+    if path.exists() and not path.is_dir():
+        raise OutputError("PS-A104", f"{name} exists and is no folder: choose another place")
     if path.exists() and not overwrite:
         raise OutputError("PS-A104", f"{name} exists: choose another place or add --overwrite")
     with _typed(path), _parents(path):

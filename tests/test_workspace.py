@@ -168,3 +168,12 @@ def test_what_a_failing_disk_keeps_does_not_take_the_name(tmp_path: Path, monkey
     with pytest.raises(OutputError, match=r"PS-A164: .*does not read back as it was written: the disk may be failing"):
         write_bytes(tmp_path / "kept", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("kept", b"former")]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_does_not_take_the_place_of_a_file(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "thesis").write_text("mine")
+    refused = pytest.raises(OutputError, match="PS-A104: thesis exists and is no folder")
+    with refused, atomic_folder(tmp_path / "thesis", overwrite=overwrite):
+        pass
+    assert (tmp_path / "thesis").read_text() == "mine"
