@@ -15,6 +15,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -32,13 +33,16 @@ ASIDE = "-old"
 """Ends the name of a former folder while the new one takes its place."""
 
 
-def partial_of(path: Path) -> Path:
-    """A new hidden name beside `path`, which tells who writes there."""
-    return path.with_name(f"{_start(path)}{os.getpid()}-{'-'.join(_machine())}{secrets.token_hex(4)}")
+def partial_of(path: Path, *, drawn: str = "") -> Path:
+    """A new hidden name beside `path`, which tells who writes there; files of one set share what is drawn."""
+    return path.with_name(f"{_start(path)}{os.getpid()}-{'-'.join(_machine())}{drawn or secrets.token_hex(4)}")
 
 
 def clear_partials(path: Path) -> None:
-    """Remove what processes that died left of writing `path`; a former folder they had set aside comes back."""
+    """Remove what processes that died left of writing `path`.
+
+    A former folder they had set aside comes back; of a set that `path` vouches for, see `take_places`.
+    """
     start = _start(path)
     try:
         names = [name for name in os.listdir(path.parent) if name.startswith(start)]  # noqa: PTH208 - names only
@@ -50,8 +54,52 @@ def clear_partials(path: Path) -> None:
             continue
         if name.endswith(ASIDE) and not path.exists():
             with suppress(OSError):
-                left.rename(path)
+                _finish(left, path)
                 continue
+        discard(left)
+
+
+def take_places(temporary: Sequence[Path], paths: Sequence[Path]) -> None:
+    """Give whole files of one set their names; where that fails, the former ones come back.
+
+    The last vouches for the others: its former is set aside first, and it comes last. A kill in between leaves it
+    aside, and with it all files of the new set: the next writer's `clear_partials` of the last goes on from there,
+    or goes back where the new last one is no more.
+    """
+    asides = [file.with_name(file.name + ASIDE) for file in temporary]
+    steps = list(zip(temporary, paths, asides, strict=True))
+    try:
+        for _, path, aside in reversed(steps if len(steps) > 1 else []):
+            if path.is_file():
+                path.rename(aside)
+        for file, path, _ in steps:
+            file.replace(path)
+    except BaseException:
+        discard(temporary[-1])
+        for file, path, aside in steps:
+            with suppress(OSError):
+                if aside.exists():
+                    aside.replace(path)
+                elif len(steps) > 1 and file != temporary[-1] and not file.exists():
+                    path.unlink()
+        raise
+    for aside in asides:
+        discard(aside)
+
+
+def _finish(aside: Path, path: Path) -> None:
+    """Go on, or back, from where the exchange of a folder or a set was broken off."""
+    if aside.is_dir():
+        aside.rename(path)
+        return
+    owner = aside.name.removeprefix(_start(path)).removesuffix(ASIDE)
+    names = os.listdir(path.parent)  # noqa: PTH208 - names only
+    ends = [f".partial-{owner}", f".partial-{owner}{ASIDE}"]
+    new, old = ({n[1 : -len(end)]: path.with_name(n) for n in names if n.endswith(end)} for end in ends)
+    chosen = new if path.name in new else old
+    for name in sorted(chosen, key=lambda n: n == path.name):
+        chosen[name].replace(path.with_name(name))
+    for left in (*new.values(), *old.values()):
         discard(left)
 
 
