@@ -1,7 +1,8 @@
 """Files and folders while they are written: their names, whose they are, and what a process that died left of them.
 
-`.<name>.partial-<process>-<machine>-<random>` stands beside what it becomes. The machine is a digest: of its name and
-of the processes that can be seen from here, since a number of another machine's or container's says nothing.
+`.<name>.partial-<process>-<machine>-<start><random>` stands beside what it becomes. The machine is a digest: of its
+name, its own number and the processes that can be seen from here, since a number of another machine's or container's
+says nothing. The start is a digest too: what was written before the machine started last, nobody writes any more.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import errno
 import hashlib
 import os
 import platform
+import re
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -21,17 +24,25 @@ STALE_SECONDS = 86400.0
 """What another machine has not touched for so long, nobody writes any more."""
 LONGEST = 120
 """Bytes of a name that are kept; file systems allow 255 for all of it."""
+OWNER = re.compile(r"([0-9]{1,20})-([0-9a-f]{8})-([0-9a-f]{8})?[0-9a-f]{8}(?:-old)?")
+"""Process, machine and start in the end of a name; a file whose name ends otherwise is a person's."""
+NUMBER, START = Path("/etc/machine-id"), Path("/proc/sys/kernel/random/boot_id")
+ALL_PROCESSES = "pid:[4026531836]"
+"""The name space of a machine's own processes, the same on every Linux (PROC_PID_INIT_INO)."""
 ASIDE = "-old"
 """Ends the name of a former folder while the new one takes its place."""
 
 
-def partial_of(path: Path) -> Path:
-    """A new hidden name beside `path`, which tells who writes there."""
-    return path.with_name(f"{_start(path)}{os.getpid()}-{_machine()}-{secrets.token_hex(4)}")
+def partial_of(path: Path, *, drawn: str = "") -> Path:
+    """A new hidden name beside `path`, which tells who writes there; files of one set share what is drawn."""
+    return path.with_name(f"{_start(path)}{os.getpid()}-{'-'.join(_machine())}{drawn or secrets.token_hex(4)}")
 
 
 def clear_partials(path: Path) -> None:
-    """Remove what processes that died left of writing `path`; a former folder they had set aside comes back."""
+    """Remove what processes that died left of writing `path`.
+
+    A former folder they had set aside comes back; of a set that `path` vouches for, see `take_places`.
+    """
     start = _start(path)
     try:
         names = [name for name in os.listdir(path.parent) if name.startswith(start)]  # noqa: PTH208 - names only
@@ -43,8 +54,52 @@ def clear_partials(path: Path) -> None:
             continue
         if name.endswith(ASIDE) and not path.exists():
             with suppress(OSError):
-                left.rename(path)
+                _finish(left, path)
                 continue
+        discard(left)
+
+
+def take_places(temporary: Sequence[Path], paths: Sequence[Path]) -> None:
+    """Give whole files of one set their names; where that fails, the former ones come back.
+
+    The last vouches for the others: its former is set aside first, and it comes last. A kill in between leaves it
+    aside, and with it all files of the new set: the next writer's `clear_partials` of the last goes on from there,
+    or goes back where the new last one is no more.
+    """
+    asides = [file.with_name(file.name + ASIDE) for file in temporary]
+    steps = list(zip(temporary, paths, asides, strict=True))
+    try:
+        for _, path, aside in reversed(steps if len(steps) > 1 else []):
+            if path.is_file():
+                path.rename(aside)
+        for file, path, _ in steps:
+            file.replace(path)
+    except BaseException:
+        discard(temporary[-1])
+        for file, path, aside in steps:
+            with suppress(OSError):
+                if aside.exists():
+                    aside.replace(path)
+                elif len(steps) > 1 and file != temporary[-1] and not file.exists():
+                    path.unlink()
+        raise
+    for aside in asides:
+        discard(aside)
+
+
+def _finish(aside: Path, path: Path) -> None:
+    """Go on, or back, from where the exchange of a folder or a set was broken off."""
+    if aside.is_dir():
+        aside.rename(path)
+        return
+    owner = aside.name.removeprefix(_start(path)).removesuffix(ASIDE)
+    names = os.listdir(path.parent)  # noqa: PTH208 - names only
+    ends = [f".partial-{owner}", f".partial-{owner}{ASIDE}"]
+    new, old = ({n[1 : -len(end)]: path.with_name(n) for n in names if n.endswith(end)} for end in ends)
+    chosen = new if path.name in new else old
+    for name in sorted(chosen, key=lambda n: n == path.name):
+        chosen[name].replace(path.with_name(name))
+    for left in (*new.values(), *old.values()):
         discard(left)
 
 
@@ -102,11 +157,13 @@ def _start(path: Path) -> str:
 
 
 def _is_orphan(left: Path, owner: str) -> bool:
-    process, _, rest = owner.partition("-")
-    if not process.isdigit():
+    told = OWNER.fullmatch(owner)
+    if not told:
         return False
-    if rest.partition("-")[0] == _machine():
-        return not _runs(int(process))
+    process, machine, start = told.groups()
+    here, now = _machine()
+    if machine == here:
+        return start != now or not _runs(int(process))
     return _untouched_seconds(left) > STALE_SECONDS
 
 
@@ -142,12 +199,30 @@ def _untouched_seconds(path: Path) -> float:
 
 
 @cache
-def _machine() -> str:
+def _machine() -> tuple[str, str]:
+    """Digests of this machine and of its last start.
+
+    In a container the number in /etc is its image's, if there is one: there the start tells machines of one name
+    apart, and one started again is another.
+    """
     try:
         seen = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - no path
     except OSError:
         seen = ""
-    return hashlib.sha256(f"{platform.node()} {seen}".encode()).hexdigest()[:8]
+    number, start = _line(NUMBER), _line(START)
+    own = number if number and seen == ALL_PROCESSES else start
+    return _digest(f"{platform.node()} {seen} {own}"), _digest(start)
+
+
+def _line(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:8]
 
 
 def _umask() -> int:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pedseg.partials import (
     partial_of,
     sync,
     sync_all,
+    take_places,
 )  # fmt: skip
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
@@ -113,24 +115,25 @@ def atomic_set(*paths: Path) -> Iterator[tuple[Path, ...]]:
     """Give temporary paths of files that belong together; on success all take their names, on failure none.
 
     Nothing changes before every byte is on the disk. The last file vouches for the others: it is absent while they
-    change, so that a kill in between leaves none that could be taken for whole.
+    change, so that a kill in between leaves none that could be taken for whole, and the next writer goes on from
+    there (`take_places`). Files of a set stand in one folder. A link stays a link: what it points to is replaced.
 
     Raises:
         OutputError: PS-A106 disk full, PS-A105 not writable.
     """
-    with _typed(paths[-1]), _parents(*paths):
+    named, paths = paths[-1], tuple(Path(os.path.realpath(path)) for path in paths)
+    with _typed(named), _parents(*paths):
         temporary: list[Path] = []
+        drawn = secrets.token_hex(4)
+        clear_partials(paths[-1])
         try:
             for path in paths:
-                temporary.append(_new_partial(path))
+                temporary.append(_new_partial(path, drawn=drawn))
             yield tuple(temporary)
             for file in temporary:
                 sync(file)
                 open_to_others(file, 0o666)
-            if len(paths) > 1:
-                paths[-1].unlink(missing_ok=True)
-            for file, path in zip(temporary, paths, strict=True):
-                file.replace(path)
+            take_places(temporary, paths)
             for folder in dict.fromkeys(path.parent for path in paths):
                 sync(folder)
         finally:
@@ -150,6 +153,8 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """
     name, path = path.name, path.resolve()  # a link stays a link: what it points to is replaced
     clear_partials(path)
+    if path.exists() and not path.is_dir():
+        raise OutputError("PS-A104", f"{name} exists and is no folder: choose another place")
     if path.exists() and not overwrite:
         raise OutputError("PS-A104", f"{name} exists: choose another place or add --overwrite")
     with _typed(path), _parents(path):
@@ -240,9 +245,9 @@ def output_error(error: OSError, path: Path) -> OutputError:
     return OutputError("PS-A105", f"cannot write {path.name} ({error.strerror}): choose a writable place")
 
 
-def _new_partial(path: Path, *, folder: bool = False) -> Path:
+def _new_partial(path: Path, *, folder: bool = False, drawn: str = "") -> Path:
     clear_partials(path)
-    temporary = partial_of(path)
+    temporary = partial_of(path, drawn=drawn)
     if folder:
         temporary.mkdir(0o700)
     else:

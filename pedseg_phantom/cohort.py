@@ -16,6 +16,7 @@ from pedseg.errors import OutputError, PedsegError, UsageError
 from pedseg.memory import GIB, Estimate, fitting_jobs
 from pedseg.phantoms import Patient, draw_patient, make_exam, write_exam
 from pedseg.phantoms.exam import make_stage
+from pedseg.phantoms.files import is_phantom
 from pedseg.phantoms.protocol import LEAST_MATRIX
 from pedseg.workers import Failure, run_tasks
 from pedseg.workspace import Workspace
@@ -58,8 +59,7 @@ def write_cohort(domains: Sequence[str], n: int, output: Path | str | None, opti
     patients = [draw_patient(domain, options.seed, i) for domain in dict.fromkeys(domains) for i in indices]
     works = [Work(patient, _case_folder(output, patient), options) for patient in patients]
     folders = [work.folder for work in works]
-    if not options.overwrite:
-        _refuse_existing(folders)
+    _refuse_existing(folders, overwrite=options.overwrite)
     jobs = fitting_jobs(log, estimate(works), min(options.jobs or os.cpu_count() or 1, len(works)))
     for _ in tqdm(_finished(works, jobs), total=len(works), desc="phantoms", disable=progress_hidden()):
         pass
@@ -72,8 +72,13 @@ def _case_folder(output: Path | str | None, patient: Patient) -> Path:
     return domain / patient.name
 
 
-def _refuse_existing(folders: Sequence[Path]) -> None:
-    if existing := [f.name for f in folders if f.exists()]:
+def _refuse_existing(folders: Sequence[Path], *, overwrite: bool) -> None:
+    existing = [f.name for f in folders if f.exists() or f.is_symlink()]
+    if overwrite:
+        if foreign := [f.name for f in folders if f.name in existing and not is_phantom(f)]:
+            text = f"{len(foreign)} of {len(folders)} cases are no phantoms, such as {foreign[0]}"
+            raise OutputError("PS-A104", f"{text}: choose another place, or another --start")
+    elif existing:
         raise OutputError(
             "PS-A104", f"{len(existing)} of {len(folders)} cases exist, such as {existing[0]}: "
             "choose another place, another --start, or add --overwrite",

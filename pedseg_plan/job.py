@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pedseg.errors import InputError, Notice, OutputError, UsageError
+from pedseg.partials import clear_partials
 from pedseg.plan import Plan, load_plan, save_plan
 from pedseg.plan.fingerprint import Fingerprint, fingerprint_values, load_fingerprint, save_fingerprint
 from pedseg.workspace import PlanFiles, Workspace
@@ -26,6 +27,7 @@ def make_plan(domains: Sequence[str], workspace: Path | str | None, options: Pla
     """See `pedseg_plan.pedseg_plan`."""
     space = Workspace.find(workspace)
     files = space.plan(options.name)
+    clear_partials(files.plan)  # a plan that a kill has set aside counts as there
     sources = find_sources(domains, space)
     choose([s.domain.name for s in sources], options)  # a wish that cannot be had costs no reading of exams
     measured = survey(sources, _known(files), options.jobs)

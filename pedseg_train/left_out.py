@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from pedseg.errors import ExitCode, ModelError, PedsegError
 from pedseg.plan import Fold
 from pedseg.storage.cases import planned_case, read_exam
-from pedseg.storage.runs import RECORD, Part, is_current, left_out
+from pedseg.storage.runs import Part, is_current, left_out
 from pedseg.workspace import Workspace, write_json
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def _predict(exam: LeftOut, folder: Path, model: Model, workspace: Workspace, de
     from pedseg.inference.device import choose_device
     from pedseg.inference.predict import Stopwatch
     from pedseg.inference.record import prediction_record
-    from pedseg.report.prediction import WriteOptions, write_prediction
+    from pedseg.report.prediction import WriteOptions, remove_prediction, write_prediction
 
     started, clock, out = time.perf_counter(), Stopwatch(), folder / str(exam)
-    (out / RECORD).unlink(missing_ok=True)  # of other weights: nobody is to take it for this fold's if this fails
+    remove_prediction(out)  # of other weights: nobody is to take it for this fold's if this fails
     with clock.stage("read"):
         volume = read_exam(planned_case(workspace, model.plan.domain_plan(exam.domain), exam.exam))
     prediction = predict_volume(volume, model, domain=exam.domain, device=choose_device(device))

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +64,53 @@ def test_what_another_machine_writes_stays_for_a_day(tmp_path: Path, dead: int) 
     assert not left.exists()
 
 
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Makes this another machine, or the same one started again."""
+
+    def is_now(*, number: str, start: str, processes: str = partials.ALL_PROCESSES) -> None:
+        for name, text in (("NUMBER", number), ("START", start)):
+            (tmp_path / name).write_text(text)
+            monkeypatch.setattr(partials, name, tmp_path / name)
+        monkeypatch.setattr(os, "readlink", lambda _: processes)
+        partials._machine.cache_clear()
+
+    yield is_now
+    partials._machine.cache_clear()
+
+
+def test_machines_of_one_name_leave_each_others_files_alone(tmp_path: Path, dead: int, machine: Any) -> None:
+    machine(number="a", start="1")
+    left = left_by(tmp_path / "out", dead)
+    machine(number="b", start="2")
+    clear_partials(tmp_path / "out")
+    assert left.exists()
+    machine(number="a", start="1")
+    clear_partials(tmp_path / "out")
+    assert not left.exists()
+
+
+def test_containers_of_one_image_and_name_leave_each_others_files_alone(
+    tmp_path: Path, dead: int, machine: Any
+) -> None:
+    machine(number="image", start="1", processes="pid:[4026532000]")
+    left = left_by(tmp_path / "out", dead)
+    machine(number="image", start="2", processes="pid:[4026532000]")
+    clear_partials(tmp_path / "out")
+    assert left.exists()
+
+
+def test_what_was_written_before_the_machine_started_goes(tmp_path: Path, machine: Any) -> None:
+    """Whatever process has the number now."""
+    machine(number="a", start="1")
+    left = left_by(tmp_path / "out", os.getpid())
+    clear_partials(tmp_path / "out")
+    assert left.exists()
+    machine(number="a", start="2")
+    clear_partials(tmp_path / "out")
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_a_former_folder_set_aside_comes_back_unless_the_new_one_stands(
     tmp_path: Path, dead: int, there: bool
@@ -78,8 +127,14 @@ def test_a_former_folder_set_aside_comes_back_unless_the_new_one_stands(
 
 def test_files_of_a_person_are_left_alone(tmp_path: Path) -> None:
     names = {".out.partial", ".out.partial-", ".out.partial-mine", ".out.partial--1-x", "out.partial-1-2-3"}
+    names |= {".out.partial-2024-backup", ".out.partial-1", ".out.partial-1-2-3", ".out.partial-1-00000000-0000000-old"}
+    old = time.time() - partials.STALE_SECONDS - 60
     for name in names:
         (tmp_path / name).touch()
+        os.utime(tmp_path / name, (old, old))
+    (tmp_path / ".out.partial-1").unlink()
+    (tmp_path / ".out.partial-1").mkdir()
+    os.utime(tmp_path / ".out.partial-1", (old, old))
     clear_partials(tmp_path / "out")
     assert {p.name for p in tmp_path.iterdir()} == names
     clear_partials(tmp_path / "no" / "such" / "folder")

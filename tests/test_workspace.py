@@ -4,15 +4,20 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pedseg import workspace
 from pedseg.errors import OutputError, UsageError
+from pedseg.partials import clear_partials
 from pedseg.workspace import (
     Workspace,
     atomic_folder,
+    atomic_set,
     atomic_write,
     checked_name,
     digest_of,
@@ -168,3 +173,108 @@ def test_what_a_failing_disk_keeps_does_not_take_the_name(tmp_path: Path, monkey
     with pytest.raises(OutputError, match=r"PS-A164: .*does not read back as it was written: the disk may be failing"):
         write_bytes(tmp_path / "kept", b"new")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("kept", b"former")]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_does_not_take_the_place_of_a_file(tmp_path: Path, overwrite: bool) -> None:
+    (tmp_path / "thesis").write_text("mine")
+    refused = pytest.raises(OutputError, match="PS-A104: thesis exists and is no folder")
+    with refused, atomic_folder(tmp_path / "thesis", overwrite=overwrite):
+        pass
+    assert (tmp_path / "thesis").read_text() == "mine"
+
+
+NAMES = ("facts.json", "ankle.json", "plan.json")
+KILLED = """
+import os, sys
+from pathlib import Path
+from pedseg.workspace import atomic_set
+
+def counted(change):
+    def step(self, target):
+        left[0] -= 1
+        if left[0] < 0:
+            os._exit(9)
+        return change(self, target)
+    return step
+
+left = [int(sys.argv[2])]
+paths = [Path(sys.argv[1], name) for name in sys.argv[3:]]
+Path.replace, Path.rename = counted(Path.replace), counted(Path.rename)
+with atomic_set(*paths) as places:
+    for place in places:
+        place.write_text("new")
+"""
+
+
+def written(folder: Path, text: str) -> dict[str, str]:
+    """A set of three files, and what they hold."""
+    with atomic_set(*(folder / name for name in NAMES)) as places:
+        for place in places:
+            place.write_text(text)
+    return dict.fromkeys(NAMES, text)
+
+
+def held(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("steps", range(7))
+def test_a_kill_within_the_exchange_of_a_set_leaves_one_of_both(tmp_path: Path, steps: int) -> None:
+    old = written(tmp_path, "old")
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path, str(steps), *NAMES], check=False)
+    assert done.returncode == (9 if steps < 6 else 0)
+    assert held(tmp_path).get("plan.json") == ("old" if steps == 0 else "new" if steps == 6 else None)
+    clear_partials(tmp_path / "plan.json")
+    for name in NAMES:
+        clear_partials(tmp_path / name)
+    assert held(tmp_path) == (dict.fromkeys(NAMES, "new") if steps else old)
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_an_interrupt_within_the_exchange_of_a_set_brings_the_former_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    old = written(tmp_path, "old")
+    calls: list[Path] = []
+
+    def counted(change: Callable[..., Path]) -> Callable[..., Path]:
+        def step(self: Path, target: Path) -> Path:
+            calls.append(self)
+            if len(calls) == steps + 1:
+                raise KeyboardInterrupt
+            return change(self, target)
+
+        return step
+
+    for name in ("replace", "rename"):
+        monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
+    with pytest.raises(KeyboardInterrupt):
+        written(tmp_path, "new")
+    assert held(tmp_path) == old
+
+
+def test_a_first_set_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "set" / "ankle.json").mkdir(parents=True)
+    with pytest.raises(OutputError, match="PS-A105"):
+        written(tmp_path / "set", "new")
+    assert [p.name for p in (tmp_path / "set").iterdir()] == ["ankle.json"]
+
+
+def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "a").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "there" / "a")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert held(tmp_path / "there") == {"a": "new"}
+
+
+def test_a_kill_while_the_former_set_comes_back_does_not_mix_both(tmp_path: Path) -> None:
+    old = written(tmp_path, "old")
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path, "4", *NAMES], check=False)
+    assert held(tmp_path)["facts.json"] == "new"
+    (new,) = (path for path in tmp_path.glob(".plan.json.partial-*") if not path.name.endswith("-old"))
+    new.unlink()
+    clear_partials(tmp_path / "plan.json")
+    assert held(tmp_path) == old

@@ -57,6 +57,7 @@ class Checkpoints:
         self.plan = plan or recipe.plan.resume_digest
         self.slices: dict[str, str] = {}
         self.rate = 1.0
+        self.afresh = False
         self.scaler = gradient_scaler(recipe.plan.schedule.precision, next(network.parameters()).device)
         self.generations = Generations(recipe.root, "prior" if history.prior else "checkpoint")
 
@@ -94,7 +95,7 @@ class Checkpoints:
 
     def rewind(self) -> bool:
         """Return to the newest state at half the learning rate; False where that was done before, or there is none."""
-        state = self.generations.newest() if self.rate == 1 else None
+        state = self.generations.newest() if self.rate == 1 and not self.afresh else None
         if state is None:
             return False
         self.take_up(state)
@@ -110,6 +111,7 @@ class Checkpoints:
             text = f"weights of epoch {epoch} are not finite: lower the learning rate, or use float32"
             raise TrainingError("PS-A88", text)
         weights = _on_cpu(self.network)
+        self._forget_former()
         if sound and not self.history.prior and self.history.best_epoch == epoch:
             save_tensors(self.recipe.root / WEIGHTS, weights)
         self.generations.save(self._state(epoch, weights))
@@ -124,10 +126,18 @@ class Checkpoints:
             return
         if self._is_finite():
             state = self._state(engine.state.epoch - 1, _on_cpu(self.network))
+            self._forget_former()
             self.generations.save({**state, "step": step, "running": self.history.running})
         told = (step, engine.state.epoch)
         log.info("ended from outside behind step %d of epoch %d: run the same command again to go on", *told)
         raise SystemExit(ExitCode.TERMINATED)
+
+    def _forget_former(self) -> None:
+        """Remove the states of a training that this one starts over, now that it has one of its own to write."""
+        if self.afresh:
+            self.check_room()
+            self.generations.forget()
+            self.afresh = False
 
     def _state(self, epoch: int, weights: dict[str, Tensor]) -> dict[str, Any]:
         """What a training needs to go on behind an epoch."""
@@ -156,7 +166,7 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
     Args:
         trainer: MONAI's; its epoch and iteration are set.
         checkpoints: whose network, optimizer and history are filled.
-        enabled: False starts afresh, and forgets the checkpoints that are there.
+        enabled: False starts afresh; checkpoints that are there go before the first of this one is written.
 
     Returns:
         The epoch that stands, 0 for a fresh start.
@@ -166,10 +176,9 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
             two generations can be taken up.
         OutputError: PS-A106 no room for the training's states.
     """
-    if not enabled:
-        checkpoints.generations.forget()
-    state = checkpoints.generations.newest()
+    state = checkpoints.generations.newest() if enabled else None
     checkpoints.check_room()
+    checkpoints.afresh = not enabled
     if state is None:
         return 0
     _check_same(state, checkpoints)

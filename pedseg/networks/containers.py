@@ -7,6 +7,7 @@ can ask for 8 GiB.
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,10 @@ from pedseg.errors import ModelError, one_line
 
 MAX_PROGRAM = 64 << 20
 """Bytes of the pickle beside the tensors: a checkpoint of the largest network here has 0.3 MB."""
+ZIP = b"PK\x03\x04"
+"""How a file begins that torch reads as a zip, whatever its end may say (`torch.serialization._is_zipfile`)."""
+END = 98
+"""Bytes of the last records of a zip, those for 64-bit sizes among them."""
 LEGACY_PROGRAMS = 5
 """Pickles of a file from before torch wrote zips: number, version, system, contents, keys of the tensors behind."""
 PLAIN = re.compile(
@@ -36,19 +41,22 @@ def check_container(path: Path, *, remedy: str) -> None:
     """
     try:
         with path.open("rb") as stream:
-            if zipfile.is_zipfile(stream):
+            is_zip = stream.read(len(ZIP)) == ZIP
+            stream.seek(0)
+            if is_zip:
                 _check_zip(stream, path)
             else:
-                stream.seek(0)
                 for number in range(LEGACY_PROGRAMS):
                     _check_program(stream, path, first=number == 0)
-    except (OSError, ValueError, LookupError, NotImplementedError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, LookupError, NotImplementedError, struct.error, zipfile.BadZipFile) as error:
         raise ModelError("PS-A86", f"{path.name} cannot be read: {remedy}") from error
 
 
 def _check_zip(stream: BinaryIO, path: Path) -> None:
     with zipfile.ZipFile(stream) as archive:
         members = archive.infolist()
+        if _listed_at(stream, path.stat().st_size) != archive.start_dir:
+            raise zipfile.BadZipFile("something stands before or behind it: torch would read other members")
         if any(m.compress_type != zipfile.ZIP_STORED for m in members):
             raise _more(path, "compressed members")
         if sum(m.file_size for m in members) > path.stat().st_size:
@@ -58,6 +66,20 @@ def _check_zip(stream: BinaryIO, path: Path) -> None:
                 raise _more(path, f"{member.file_size} bytes beside its tensors")
             with archive.open(member) as program:
                 _check_program(program, path, first=True)
+
+
+def _listed_at(stream: BinaryIO, size: int) -> int:
+    """Where the list of members stands by the file's last record; zipfile may find it elsewhere, torch does not."""
+    stream.seek(max(0, size - END))
+    tail = stream.read(END)
+    record, locator, end = tail[-98:-42], tail[-42:-22], tail[-22:]
+    if locator.startswith(b"PK\x06\x07"):  # 64-bit sizes: a record of its own, right before the locator
+        length, start, gap = *struct.unpack("<40x2Q", record), 98
+        if struct.unpack("<8xQ4x", locator)[0] != size - 98 or not record.startswith(b"PK\x06\x06"):
+            return -1
+    else:
+        length, start, gap = *struct.unpack("<12x2L2x", end), 22
+    return int(start) if end.startswith(b"PK\x05\x06") and start + length + gap == size else -1
 
 
 def _check_program(stream: object, path: Path, *, first: bool) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pedseg.domains import Domain
-from pedseg.errors import OutputError
+from pedseg.errors import OutputError, PedsegError
+from pedseg.json_files import read_json
 from pedseg.report.figures import preview_figure
 from pedseg.storage.runs import LABELS, RECORD
 from pedseg.volumes import Volume
@@ -18,6 +19,8 @@ from pedseg.workspace import atomic_folder, output_error, put_bytes, try_to_writ
 
 PREVIEW = "preview.png"
 SEGMENTATION = "labels.dcm"
+SCHEMA = 1
+"""Of `prediction.json`."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,24 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
         raise OutputError("PS-A104", f"output {folder.name} holds other files: name an empty or new folder with -o")
     if held and not overwrite:
         raise OutputError("PS-A104", f"output {folder.name} exists: choose another place or add --overwrite")
+    if held and not _is_ours(folder, held):
+        text = f"output {folder.name} holds files and no {RECORD} that says they are a prediction's"
+        raise OutputError("PS-A104", f"{text}: name an empty or new folder with -o")
+
+
+def remove_prediction(folder: Path) -> None:
+    """Take an earlier output away, its record first: whatever is left of it is nobody's."""
+    for name in (RECORD, LABELS, PREVIEW, SEGMENTATION):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _is_ours(folder: Path, names: Iterable[str]) -> bool:
+    try:
+        record = read_json(folder / RECORD, "")
+    except PedsegError:
+        return False
+    own = isinstance(record, dict) and record.get("schema") == SCHEMA
+    return own and all((folder / name).is_file() for name in names)
 
 
 def check_writable(folder: Path) -> None:

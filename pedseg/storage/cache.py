@@ -126,10 +126,12 @@ def read_manifest(folder: Path, case: str) -> Manifest:
         manifest = Manifest.model_validate(_unsealed(path.read_bytes().decode()))
     except FileNotFoundError as error:
         raise InputError("PS-A85", f"{case} is not in the slice cache {folder.name}: run pedseg_preprocess") from error
+    except OSError as error:
+        raise InputError("PS-A85", f"{path.name} cannot be read ({error.strerror}): {ADVICE}") from error
     except ValidationError as error:
         place = ".".join(str(p) for p in error.errors()[0]["loc"]) or "file"
         raise InputError("PS-A85", f"{path.name} is not a cache manifest ({place}): {ADVICE}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError("PS-A85", f"{path.name} is not a cache manifest as it was written: {ADVICE}") from error
     if manifest.case != case:
         raise InputError("PS-A85", f"{path.name} is of {manifest.case}: {ADVICE}")
@@ -161,7 +163,9 @@ def _sealed(values: dict[str, Any]) -> str:
 
 def _unsealed(text: str) -> dict[str, Any]:
     """What a manifest says; ValueError where it is not what was written."""
-    values = dict(json.loads(text))
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError("it is no JSON object")
     digest = values.pop(SEAL, None)
     if digest is None:  # a former version, or nothing of ours: the model says so
         return {**values, "schema": 1}

@@ -9,7 +9,10 @@ import pytest
 import torch
 from ignite.engine import Engine, Events
 from tiny import copied
-from training_faults import EVEN, ODD, checkpoints_of
+from training_faults import EVEN, ODD, checkpoints_of, contents
+
+from pedseg.bundle.checkpoints import resume
+from pedseg.errors import OutputError
 
 
 @pytest.fixture
@@ -43,3 +46,52 @@ def test_the_scale_of_float16_goes_along_and_where_there_is_none_it_starts_afres
     assert later.scaler.get_scale() == 4
     later.take_up(state)
     assert later.scaler.get_scale() == 8
+
+
+def without_room(*_: object) -> None:
+    raise OutputError("PS-A106", "no space left")
+
+
+def test_a_training_that_starts_over_leaves_the_former_states_until_it_has_one(
+    fold: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, over = contents(fold), checkpoints_of(fold)
+    engine = Engine(lambda *_: None)
+    with monkeypatch.context() as full:
+        full.setattr("pedseg.bundle.checkpoints.Checkpoints.check_room", without_room)
+        with pytest.raises(OutputError, match="PS-A106"):
+            resume(engine, over, enabled=False)
+        assert contents(fold) == before
+        over.afresh = True  # the disk fills in the first epoch
+        over.attach(engine)
+        engine.state.epoch = 1
+        with pytest.raises(OutputError, match="PS-A106"):
+            engine.fire_event(Events.EPOCH_COMPLETED)
+        assert contents(fold) == before
+    assert resume(engine, over, enabled=False) == 0
+    assert contents(fold) == before
+    engine.fire_event(Events.EPOCH_COMPLETED)
+    assert not (fold / EVEN).exists()
+    assert torch.load(fold / ODD, weights_only=True)["epoch"] == 1
+
+
+def test_a_training_that_starts_over_never_returns_to_weights_of_the_former(fold: Path) -> None:
+    over = checkpoints_of(fold)
+    resume(Engine(lambda *_: None), over, enabled=False)
+    assert not over.rewind()
+
+
+def test_a_state_that_a_failing_disk_keeps_otherwise_does_not_take_the_name(
+    fold: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sync_badly(path: Path) -> None:
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+    before, kept = contents(fold), checkpoints_of(fold)
+    state = kept.generations.newest()
+    assert state is not None
+    monkeypatch.setattr("pedseg.workspace.sync", sync_badly)
+    with pytest.raises(OutputError, match="PS-A164"):
+        kept.generations.save({**state, "epoch": 5})
+    assert contents(fold) == before

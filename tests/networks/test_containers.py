@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import torch
 
 from pedseg.errors import ModelError
 from pedseg.networks.containers import check_container
+from pedseg.networks.state_dicts import read_tensors
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 
@@ -76,8 +79,47 @@ def test_compressed_members_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"not a checkpoint", b"PK\x05\x06" + bytes(18), b"\x80\x02}q\x00"])
 def test_what_is_no_checkpoint(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.pt").write_bytes(data)
-    if data.startswith(b"PK"):
-        check_container(tmp_path / "a.pt", remedy="")  # an empty zip names nothing; torch refuses it
-        return
     with pytest.raises(ModelError, match=r"PS-A86: a\.pt cannot be read: look$"):
         check_container(tmp_path / "a.pt", remedy="look")
+
+
+def allocating(size: int) -> bytes:
+    """A checkpoint of before zips, whose contents ask for bytes."""
+    stream = io.BytesIO()
+    torch.save({"a": Calls(bytearray, size)}, stream, _use_new_zipfile_serialization=False)
+    return stream.getvalue()
+
+
+def harmless_zip() -> bytes:
+    stream = io.BytesIO()
+    torch.save({"a": torch.zeros(1)}, stream)
+    return stream.getvalue()
+
+
+def test_a_zip_behind_a_pickle_does_not_vouch_for_it(tmp_path: Path) -> None:
+    """torch looks at a file's start: it runs the pickle."""
+    path = tmp_path / "a.pt"
+    path.write_bytes(allocating(600 << 20) + harmless_zip())
+    assert zipfile.is_zipfile(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelError, match=r"PS-A98: .*bytearray"):
+            read_tensors(path)
+        assert tracemalloc.get_traced_memory()[1] < 50 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_list_of_members_that_torch_would_not_read_is_refused(tmp_path: Path) -> None:
+    """zipfile takes the list right before the last record, torch the one where that record says."""
+    bad = io.BytesIO()
+    torch.save({"a": Calls(bytearray, 600 << 20)}, bad)
+    path = tmp_path / "a.pt"
+    path.write_bytes(bad.getvalue() + harmless_zip())
+    with pytest.raises(ModelError, match=r"PS-A86: a\.pt cannot be read: look$"):
+        check_container(path, remedy="look")
+    path.write_bytes(harmless_zip() + b"x")
+    with pytest.raises(ModelError, match="PS-A86"):
+        check_container(path, remedy="look")
+    path.write_bytes(harmless_zip())
+    check_container(path, remedy="look")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pedseg.errors import UsageError
+from pedseg.errors import OutputError, UsageError
 from pedseg_phantom import PhantomOptions, pedseg_phantom
 
 
@@ -31,3 +31,26 @@ def test_processes_and_neighbours_do_not_change_a_patient(tmp_path: Path) -> Non
 def test_no_patients_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="at least 1 patient"):
         pedseg_phantom(["ankle"], 0, tmp_path)
+
+
+@pytest.mark.parametrize("case", [None, "{", "[1]", '{"schema": 1, "seed": 0, "name": "ankle_000", "patient": "P7"}'])
+def test_an_exam_that_is_no_phantom_is_never_replaced(tmp_path: Path, case: str | None) -> None:
+    (real := tmp_path / "ankle" / "ankle_000").mkdir(parents=True)
+    (real / "labels.nii.gz").write_bytes(b"drawn")
+    if case is not None:
+        (real / "case.json").write_text(case, "utf-8")
+    over = PhantomOptions(matrix=32, jobs=1, overwrite=True)
+    with pytest.raises(OutputError, match="PS-A104: 1 of 2 cases are no phantoms, such as ankle_000: "):
+        pedseg_phantom(["ankle"], 2, tmp_path, options=over)
+    assert (real / "labels.nii.gz").read_bytes() == b"drawn"
+    assert [p.name for p in real.parent.iterdir()] == ["ankle_000"]
+
+
+def test_a_phantom_with_files_of_a_person_is_not_replaced(tmp_path: Path) -> None:
+    over = PhantomOptions(matrix=32, jobs=1, overwrite=True)
+    (made,) = pedseg_phantom(["ankle"], 1, tmp_path, options=over)
+    pedseg_phantom(["ankle"], 1, tmp_path, options=over)
+    (made / "notes.txt").touch()
+    with pytest.raises(OutputError, match="PS-A104"):
+        pedseg_phantom(["ankle"], 1, tmp_path, options=over)
+    assert (made / "notes.txt").exists()

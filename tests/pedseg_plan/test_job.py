@@ -13,6 +13,7 @@ import pytest
 
 from pedseg.errors import InputError, OutputError, UsageError
 from pedseg.names import NetworkName
+from pedseg.partials import partial_of
 from pedseg.plan import EncoderWeights, NetworkSpec, load_plan
 from pedseg.plan.fingerprint import load_fingerprint
 from pedseg.workspace import file_digest
@@ -270,3 +271,19 @@ def test_help_is_instant():
     code = "import sys, pedseg_plan.__main__; print([m for m in ('numpy', 'pydantic', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_plan_that_a_kill_has_set_aside_is_there(workspace: Path):
+    """Edited by hand, and `--overwrite` was killed as it began to give the new files their names."""
+    pedseg_plan(["ankle"], workspace)
+    folder = workspace / "plans" / "default"
+    values = json.loads((folder / "plan.json").read_text("utf-8"))
+    (folder / "plan.json").write_text(json.dumps({**values, "epochs": 7}), "utf-8")
+    before = files(folder)
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        dead.wait()
+    _, machine, drawn = partial_of(folder / "plan.json").name.rpartition(".partial-")[2].split("-")
+    (folder / "plan.json").rename(folder / f".plan.json.partial-{dead.pid}-{machine}-{drawn}-old")
+    with pytest.raises(OutputError, match=r"PS-A104: plan 'default' exists and "):
+        pedseg_plan(["ankle"], workspace)
+    assert files(folder) == before

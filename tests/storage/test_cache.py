@@ -102,10 +102,17 @@ def test_an_array_of_another_kind_is_refused_even_with_its_right_size(tmp_path):
 def test_a_missing_or_foreign_manifest_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"PS-A85: case01 is not in the slice cache .*: run pedseg_preprocess"):
         read_entry(tmp_path, "case01")
-    for text in ("", "[]", '{"schema": 2}', "\x00\xff"):
+    texts = ["", "[]", '{"schema": 2}', "\x00\xff", "null", "1", "[1]", "[" * 100_000, '{"digest": 1}']
+    for text in texts:
         (tmp_path / "case01.json").write_text(text)
         with pytest.raises(InputError, match=r"PS-A85: case01.json is not a cache manifest"):
             read_manifest(tmp_path, "case01")
+
+
+def test_a_manifest_that_cannot_be_read_is_refused(tmp_path):
+    (tmp_path / "case01.json").mkdir()
+    with pytest.raises(InputError, match=r"PS-A85: case01.json cannot be read \(Is a directory\): run pedseg_pre"):
+        read_manifest(tmp_path, "case01")
 
 
 def test_a_write_that_fails_half_way_leaves_no_entry_to_read(tmp_path):
