@@ -18,7 +18,9 @@ from pedseg.errors import PedsegError, one_line
 SHOW_NAMES = "PEDSEG_SHOW_NAMES"
 """Set in the environment by the flag, so that processes started later know."""
 MAX_DIGITS = 6
-"""Longer numbers may be a date of birth or a patient's number; counters are shorter."""
+"""More of them in one name may be a date of birth or a patient's number; counters have fewer."""
+MAX_NUMBERS = 2
+"""A date has three."""
 MAX_NAME = 64
 _WORD_LIST = """
     ankle knee shoulder hip elbow wrist foot hand left right bone femur tibia fibula patella talus calcaneus humerus
@@ -37,6 +39,9 @@ HIDDEN = "…"
 """Stands for a name that is not shown."""
 _concealed: dict[str, str] = {}
 _TOKEN = re.compile(r"[A-Za-z]+|[0-9]+|[ ._()-]+")
+_NUMBERS = re.compile(r"[0-9]+(?:[ ._()-]+[0-9]+)*")
+"""Numbers with no letter between them: what a date is made of."""
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}")
 
 
 def names_shown() -> bool:
@@ -91,8 +96,7 @@ def is_plain(name: str) -> bool:
         return False
     at_numbers = {i for i, token in enumerate(tokens) if len(token) == 1 and _beside_a_number(tokens, i)}
     others = [t for i, t in enumerate(tokens) if t.isalpha() and i not in at_numbers and t.lower() not in _WORDS]
-    counters = all(len(token) <= MAX_DIGITS for token in tokens if token.isdigit())
-    return counters and len(others) <= 1 and len("".join(others)) <= 1
+    return _are_counters(name) and len(others) <= 1 and len("".join(others)) <= 1
 
 
 def number_text(text: str) -> str:
@@ -120,3 +124,19 @@ def trace(error: BaseException) -> str:
 def _beside_a_number(tokens: list[str], i: int) -> bool:
     """Such as the letters of `i12` and `0003a`."""
     return any(token.isdigit() for token in (*tokens[max(i - 1, 0) : i], *tokens[i + 1 : i + 2]))
+
+
+def _are_counters(name: str) -> bool:
+    """Whether the numbers of a name are no date and no patient's number."""
+    numbers = re.findall("[0-9]+", name)
+    dated = len(numbers) > 1 and any(_YEAR.fullmatch(number) for number in numbers)
+    if dated or len(numbers) > MAX_NUMBERS or sum(map(len, numbers)) > MAX_DIGITS:
+        return False
+    joined = (re.sub("[^0-9]", "", part) for part in _NUMBERS.findall(name))
+    return not any(len(digits) == MAX_DIGITS and (digits[0] != "0" or _is_date(digits)) for digits in joined)
+
+
+def _is_date(digits: str) -> bool:
+    """Whether six digits may be a day: year, month and day in one of the three usual orders."""
+    first, second, third = int(digits[:2]), int(digits[2:4]), int(digits[4:])
+    return any(1 <= m <= 12 and 1 <= d <= 31 for m, d in ((second, third), (second, first), (first, second)))

@@ -18,8 +18,9 @@ def _nothing_concealed() -> object:
 
 @pytest.mark.parametrize(
     "name",
-    ["im0015", "IM0001.dcm", "I12", "0003a", "MR.1.23.456", "slice_004.nii.gz", "knee_03", "sub-01_ses-02", "exam",
-     "a1", "Left knee (2)", "labels.nii.gz"],
+    ["im0015", "IM0001.dcm", "I12", "0003a", "MR.1.23", "slice_004.nii.gz", "knee_03", "sub-01_ses-02", "exam",
+     "a1", "Left knee (2)", "labels.nii.gz", "IM000001", "IM000099", "IM0015", "0001.dcm", "slice_123", "MR.1.15",
+     "12345", "knee_2010"],
 )  # fmt: skip
 def test_names_of_machines_and_of_kinds_are_shown(name: str) -> None:
     assert privacy.shown(name, "#1") == name
@@ -28,7 +29,8 @@ def test_names_of_machines_and_of_kinds_are_shown(name: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["Doe_Jane.dcm", "ZZPHI^CANARY", "19990101", "knee_19990101", "1234567", "J.D.", "Müller", "knee Doe", "a/../b", "",
-     "kneé1", "x" * 65, "im\n1", "1.2.840.1138619.2"],
+     "kneé1", "x" * 65, "im\n1", "1.2.840.1138619.2", "1.2.840.113.dcm", "12.03.1999", "1999-12-31", "991231", "311299",
+     "123199", "IM000101", "123456", "knee_654321", "12.3.99", "1999-12", "knee_1_2010", "3112 99", "123_4567"],
 )  # fmt: skip
 def test_names_that_may_be_of_a_patient_are_replaced(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert privacy.shown(name, "#1") == "#1"
