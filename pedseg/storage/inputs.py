@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pedseg.dicom import ReadOptions, read_volume
 from pedseg.errors import InputError, UsageError
-from pedseg.privacy import conceal, is_plain, names_shown
+from pedseg.privacy import conceal, is_plain, names_shown, shown
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import read_image
 
@@ -58,7 +58,7 @@ def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
         InputError: PS-A07 neither a file nor a folder, or one that cannot be looked at.
     """
     if not _there(path):
-        raise UsageError("PS-A03", f"input {path} does not exist: give a DICOM folder or an image file")
+        raise UsageError("PS-A03", f"input {path.absolute()} does not exist: give a DICOM folder or an image file")
     if each:
         return _distinct(path, _folders(path))
     if path.is_file():
@@ -68,7 +68,8 @@ def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
     if not images:
         return (Exam("exam", path),)
     if any(_is_dicom(p) for p in files if p not in images):
-        text = f"{path.name} holds DICOM and image files ({images[0].name}): name the file, or move it elsewhere"
+        told = shown(images[0].name, f"#{sorted(path.iterdir()).index(images[0]) + 1}")
+        text = f"{path.absolute()} holds DICOM and image files ({told}): name the file, or move it elsewhere"
         raise UsageError("PS-A120", text)
     return _distinct(path, images)
 
@@ -100,10 +101,10 @@ def _there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
     except OSError as error:
-        text = f"input {path.name[:64]} cannot be read ({error.strerror}): check the path and its permissions"
+        text = f"input {shown(path.name, 'path')} cannot be read ({error.strerror}): check the path and its permissions"
         raise InputError("PS-A07", text) from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        text = f"input {path.name} is neither a file nor a folder: give a DICOM folder or an image file"
+        text = f"input {path.absolute()} is neither a file nor a folder: give a DICOM folder or an image file"
         raise InputError("PS-A07", text)
     return True
 
@@ -124,14 +125,14 @@ def is_image_file(path: Path) -> bool:
 def _folders(path: Path) -> list[Path]:
     found = sorted(p for p in path.iterdir() if p.is_dir()) if path.is_dir() else []
     if not found:
-        raise UsageError("PS-A03", f"{path} holds no folders: with --each, every folder inside is an exam")
+        raise UsageError("PS-A03", f"{path.absolute()} holds no folders: with --each, every folder inside is an exam")
     return found
 
 
 def _distinct(path: Path, sources: list[Path]) -> tuple[Exam, ...]:
     exams = tuple(Exam(_shown_name(p, f"exam_{place:03d}"), p) for place, p in enumerate(sources, start=1))
     if len({e.name.lower() for e in exams}) < len(exams):
-        raise UsageError("PS-A99", f"what lies in {path.name} leads to equal names: rename it")
+        raise UsageError("PS-A99", f"what lies in {path.absolute()} leads to equal names: rename it")
     return exams
 
 
