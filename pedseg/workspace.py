@@ -26,6 +26,7 @@ from pedseg.partials import (
     sync_all,
     take_places,
 )  # fmt: skip
+from pedseg.privacy import conceal
 
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 ENVIRONMENT = "PEDSEG_WORKSPACE"
@@ -65,7 +66,9 @@ class Workspace:
     @classmethod
     def find(cls, root: Path | str | None = None) -> Workspace:
         """The folder given, else $PEDSEG_WORKSPACE, else ./pedseg_workspace."""
-        return cls(Path(root or os.environ.get(ENVIRONMENT) or "pedseg_workspace"))
+        place = Path(root or os.environ.get(ENVIRONMENT) or "pedseg_workspace")
+        conceal(place, own=True)
+        return cls(place)
 
     def raw(self, domain: str) -> Path:
         """Exams of a domain as they came: `raw/<domain>/<case>/`."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pedseg import workspace
+from pedseg import privacy, workspace
 from pedseg.errors import OutputError, UsageError
 from pedseg.partials import clear_partials
 from pedseg.workspace import (
@@ -40,6 +40,13 @@ def test_where_a_workspace_is(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PEDSEG_WORKSPACE", "/there")
     assert Workspace.find() == Workspace(Path("/there"))
     assert Workspace.find("here") == Workspace(Path("here"))
+
+
+def test_where_the_workspace_is_found_is_concealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PEDSEG_WORKSPACE", "/x/ZZPHI_Anna/ws")
+    place = Workspace.find().run("default", "main")
+    assert privacy.scrub(f"no plan in {place}") == "no plan in /x/…/ws/runs/default/main"
+    privacy.reveal()
 
 
 def test_where_files_are():

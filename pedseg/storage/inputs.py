@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pedseg.dicom import ReadOptions, read_volume
 from pedseg.errors import InputError, Notice, UsageError
-from pedseg.privacy import conceal, is_plain, names_shown
+from pedseg.privacy import conceal, is_plain, names_shown, shown
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import read_image
 
@@ -64,7 +64,7 @@ def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
         InputError: PS-A07 neither a file nor a folder, or one that cannot be looked at.
     """
     if not _there(path):
-        raise UsageError("PS-A03", f"input {path} does not exist: give a DICOM folder or an image file")
+        raise UsageError("PS-A03", f"input {path.absolute()} does not exist: give a DICOM folder or an image file")
     if each:
         return _distinct(path, _folders(path))
     if path.is_file():
@@ -75,7 +75,8 @@ def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
         return (Exam(ALONE, path),)
     images = _without_labels(images)
     if any(_is_dicom(p) for p in files if p not in images):
-        text = f"{path.name} holds DICOM and image files ({images[0].name}): name the file, or move it elsewhere"
+        told = shown(images[0].name, f"#{sorted(path.iterdir()).index(images[0]) + 1}")
+        text = f"{path.absolute()} holds DICOM and image files ({told}): name the file, or move it elsewhere"
         raise UsageError("PS-A120", text)
     return _distinct(path, images)
 
@@ -107,10 +108,10 @@ def _there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return False
     except OSError as error:
-        text = f"input {path.name[:64]} cannot be read ({error.strerror}): check the path and its permissions"
+        text = f"input {shown(path.name, 'path')} cannot be read ({error.strerror}): check the path and its permissions"
         raise InputError("PS-A07", text) from error
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        text = f"input {path.name} is neither a file nor a folder: give a DICOM folder or an image file"
+        text = f"input {path.absolute()} is neither a file nor a folder: give a DICOM folder or an image file"
         raise InputError("PS-A07", text)
     return True
 
@@ -141,7 +142,7 @@ def _folders(path: Path) -> list[Path]:
     inside = sorted(path.iterdir()) if path.is_dir() else []
     found = [p for p in inside if p.is_dir()]
     if not found:
-        raise UsageError("PS-A03", f"{path} holds no folders: with --each, every folder inside is an exam")
+        raise UsageError("PS-A03", f"{path.absolute()} holds no folders: with --each, every folder inside is an exam")
     if n_files := len(inside) - len(found):
         text = f"{n_files} files beside the folders were passed over: with --each, an exam is a folder"
         log.warning("%s", Notice("PS-W148", text))
@@ -153,7 +154,7 @@ def _distinct(path: Path, sources: list[Path]) -> tuple[Exam, ...]:
     first: dict[str, int] = {}
     for place, exam in enumerate(exams, start=1):
         if (earlier := first.setdefault(exam.name.lower(), place)) != place:
-            text = f"exams {earlier} and {place} by name of {path.name} would both be called {exam.name}"
+            text = f"exams {earlier} and {place} by name of {path.absolute()} would both be called {exam.name}"
             raise UsageError("PS-A99", f"{text}: rename one")
     return exams
 

@@ -55,6 +55,16 @@ def test_a_walk_goes_by_name_and_counts_what_it_passes_over(tmp_path: Path) -> N
     assert [name for _, name in walk_files(tmp_path / "a" / "y", skipped)] == ["y"]
 
 
+def test_a_file_named_by_its_uid_or_a_date_goes_by_its_place(tmp_path: Path) -> None:
+    names = [*(f"1.2.840.113619.{n:02d}.dcm" for n in range(1, 16)), "12.03.1999", "IM000016", "MR.1.17"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    told = {path.name: name for path, name in walk_files(tmp_path, Counter())}
+    assert told["1.2.840.113619.15.dcm"] == "#15"
+    assert told["12.03.1999"] == "#16"
+    assert [told[name] for name in names[-2:]] == names[-2:]
+
+
 def test_names_are_fit_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that is not a machine's is not shown; where it is asked for, it cannot steer a terminal."""
     assert escaped("IM0001.dcm", "#1") == "IM0001.dcm"

@@ -183,9 +183,9 @@ def test_3_one_file_of_every_kind_is_an_exam(tmp_path: Path) -> None:
 def test_3_what_is_no_file_and_no_folder(tmp_path: Path) -> None:
     """A pipe would block who opens it; a name that is too long makes the system raise."""
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(InputError, match="PS-A07: input pipe is neither a file nor a folder"):
+    with pytest.raises(InputError, match=r"PS-A07: input .*pipe is neither a file nor a folder"):
         find_exams(tmp_path / "pipe")
-    with pytest.raises(InputError, match=r"PS-A07: input x+ cannot be read \(File name too long\)"):
+    with pytest.raises(InputError, match=r"PS-A07: input path cannot be read \(File name too long\)"):
         find_exams(tmp_path / ("x" * 300))
     for missing in ("nowhere", "pipe/x", "a\0b"):
         with pytest.raises(UsageError, match="PS-A03"):
