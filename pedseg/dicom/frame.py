@@ -51,6 +51,8 @@ class PhaseKey(NamedTuple):
     acquisition: float | None = None
     trigger_time: float | None = None
     series_number: float | None = None
+    repetition_time: float | None = None
+    sequence: tuple[str, ...] = ()
 
 
 _NO_PHASE = PhaseKey()
@@ -274,7 +276,7 @@ def facts(header: Header) -> dict[str, str | int | float]:
 
 def _phase(header: Header) -> PhaseKey:
     return PhaseKey(
-        kind=image_type(header)[2:],
+        kind=complex_first(header.text("ComplexImageComponent"), image_type(header)),
         temporal_position=number(header.text("TemporalPositionIdentifier")),
         b_value=header.double("DiffusionBValue"),
         inversion_time=number(header.text("InversionTime")),
@@ -282,4 +284,12 @@ def _phase(header: Header) -> PhaseKey:
         acquisition=number(header.text("AcquisitionNumber")),
         trigger_time=number(header.text("TriggerTime")),
         series_number=number(header.text("SeriesNumber")),
+        repetition_time=number(header.text("RepetitionTime")),
+        sequence=tuple(word.strip().upper() for word in header.text("ScanningSequence").split("\\") if word.strip()),
     )
+
+
+def complex_first(component: str, types: tuple[str, ...]) -> tuple[str, ...]:
+    """The kind of an image: Complex Image Component, where it is told, before the further values of Image Type."""
+    words = component.strip().upper()
+    return (words, *types[2:]) if words else types[2:]

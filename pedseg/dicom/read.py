@@ -122,8 +122,9 @@ def _notices(series: Series, frames: tuple[Frame, ...]) -> tuple[Notice, ...]:
         found.append(Notice("PS-W18", "the images were compressed with loss"))
     if any(frame.image_type[:1] == ("DERIVED",) for frame in frames):
         found.append(Notice("PS-W33", "the series is derived (reformatted or computed), not acquired"))
-    if all(complex_part(frame) for frame in frames):
-        found.append(Notice("PS-W27", "the images are phase, real or imaginary parts, not magnitudes"))
+    if n_complex := sum(complex_part(frame) for frame in frames):
+        count = "the images" if n_complex == len(frames) else f"{n_complex} of {len(frames)} images"
+        found.append(Notice("PS-W27", f"{count} are phase, real or imaginary parts, not magnitudes"))
     if hint := end_hint(series, frames):
         found.append(Notice("PS-W37", hint))
     return tuple(found)

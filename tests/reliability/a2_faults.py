@@ -270,6 +270,11 @@ def both_sides(folder: Path) -> None:
     write_series(folder, lambda k, _: image(Grid(origin=far), k, InstanceNumber=17 + k), prefix="right")
 
 
+def half_way(first: dict[str, object], second: dict[str, object]) -> Write:
+    """Two volumes half a step apart under one UID."""
+    return together(series(**first), stack("b", Grid(origin=HALF_WAY), **second))
+
+
 def hole(folder: Path) -> None:
     """Four slices, twenty missing ones, and twelve slices."""
     grid = Grid(n=36)

@@ -11,7 +11,7 @@ import highdicom as hd
 import numpy as np
 import pytest
 from a1_faults import compressed
-from a2_faults import each, other, raw_values, repeated, same_place, series, some, stack, together
+from a2_faults import each, half_way, other, raw_values, repeated, same_place, series, some, stack, together
 from dicom_rows import DicomRow, check
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -176,6 +176,27 @@ ROWS = (
              notices=("PS-W33",)),
     DicomRow("27-phase-only", "phase images alone", series(ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
              notices=("PS-W27",)),
+    DicomRow("27-one", "one phase image among the magnitudes", some(6, ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
+             notices=("PS-W27",), says="^1 of 16 images are phase"),
+    DicomRow("27-half", "magnitude and phase half a step apart",
+             half_way({}, {"ImageType": ["ORIGINAL", "PRIMARY", "P", "ND"]}), notices=("PS-W21",)),
+    DicomRow("27-half-water", "water and fat half a step apart",
+             half_way({"ImageType": ["DERIVED", "PRIMARY", "W"]}, {"ImageType": ["DERIVED", "PRIMARY", "F"]}),
+             "PS-A26", "phase 1: kind F, 16 slices; phase 2: kind W, 16 slices"),
+    DicomRow("26-half-time", "two time points half a step apart",
+             half_way({"TemporalPositionIdentifier": 1}, {"TemporalPositionIdentifier": 2}),
+             "PS-A26", "temporal position 1, 16 slices; phase 2"),
+    DicomRow("26-half-number", "two series half a step apart under one UID",
+             half_way({"SeriesNumber": 4}, {"SeriesNumber": 5}), "PS-A26", "series number 4, 16 slices; phase 2"),
+    DicomRow("26-half-repetition", "two weightings half a step apart",
+             half_way({}, {"RepetitionTime": "3000"}), "PS-A26", "repetition time 13, 16 slices; phase 2"),
+    DicomRow("26-half-sequence", "spin and gradient echo half a step apart",
+             half_way({"ScanningSequence": "GR"}, {"ScanningSequence": "SE"}), "PS-A26",
+             "scanning sequence GR, 16 slices; phase 2: scanning sequence SE"),
+    DicomRow("32-half", "two weightings half a step apart, a Series Instance UID in each image",
+             lambda f: write_series(f, lambda k, _: [image(GRID, k + h, SeriesInstanceUID=uid("s", k, h),
+                                                           RepetitionTime=str(13 + 5000 * h)) for h in (0, 0.5)]),
+             "PS-A26", "repetition time 2513, 16 slices"),
     DicomRow("28", "one UID, two contents", together(series(), same_place(5, 6)), "PS-A28",
              "im0006 and other|other and im0006"),
     DicomRow("28-copies", "files copied by hand", together(series(), build.copies), notices=("PS-W28",)),
@@ -250,7 +271,7 @@ ODDITIES: dict[str, Callable[[int, Dataset], object]] = {
     "no type": lambda _, ds: ds.pop("ImageType", None),
     "rounded echo time": lambda _, ds: setattr(ds, "EchoTime", "4.40001"),
     "normalised": lambda _, ds: setattr(ds, "ImageType", ["ORIGINAL", "PRIMARY", "M", "NORM", "DIS2D"]),
-    "series number": lambda k, ds: setattr(ds, "SeriesNumber", 100 + k % 3),
+    "series number": lambda k, ds: setattr(ds, "SeriesNumber", 100 + k // 6),
     "acquisition": lambda k, ds: setattr(ds, "AcquisitionNumber", k % 5),
     "trigger": lambda k, ds: setattr(ds, "TriggerTime", str(70 - k)),
     "instance": lambda _, ds: setattr(ds, "InstanceNumber", 3),
