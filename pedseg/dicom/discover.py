@@ -121,7 +121,7 @@ def _frames_of(path: Path, name: str, classes: frozenset[str], skipped: Counter[
         return ()
     if not sop_class or not (whole_header or header.text("SeriesInstanceUID")):
         raise InputError("PS-A08", f"{name} ends before its series is named and may be a slice: copy it again")
-    grey = header.text("PhotometricInterpretation") in ("", "MONOCHROME1", "MONOCHROME2")
+    grey = header.text("PhotometricInterpretation").upper() in ("", "MONOCHROME1", "MONOCHROME2")
     if not grey or (header.unsigned("SamplesPerPixel") or 1) != 1:
         skipped["colour image"] += 1
         return ()

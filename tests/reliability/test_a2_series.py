@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import a2_faults as build
@@ -63,6 +64,8 @@ ROWS = (
     DicomRow("21-spaces", "UIDs padded with spaces in some images",
              raw_values(lambda k: {"SeriesInstanceUID": ("UI", PADDED + (b" " if k % 2 else b"\0\0"))})),
     DicomRow("21-jitter", "orientations that differ in the sixth digit", build.jittered),
+    DicomRow("21-noise", "orientations that differ by up to 2e-4, corners by 2 um",
+             partial(build.jittered, noise_of=9e-5), slack_mm=2e-3),
     DicomRow("21-digits", "spacing written with other digits",
              each(lambda k: {"PixelSpacing": ["0.3", "0.25"] if k % 2 else ["0.3000000", "2.5e-1"]})),
     DicomRow("21-blanks", "numbers with blanks, signs and zeros", build.blanks),
@@ -96,6 +99,10 @@ ROWS = (
     DicomRow("23-beside-ct", "CT beside the MR series",
              together(series(), other(FrameOfReferenceUID=uid("ct"), **build.CT))),
     DicomRow("24", "MONOCHROME1", series(PhotometricInterpretation="MONOCHROME1"), notices=("PS-W24",)),
+    DicomRow("24-small", "Photometric Interpretation in small letters",
+             raw_values(lambda _: {"PhotometricInterpretation": ("CS", b"monochrome2 ")})),
+    DicomRow("24-small-1", "the same of MONOCHROME1",
+             raw_values(lambda _: {"PhotometricInterpretation": ("CS", b"Monochrome1 ")}), notices=("PS-W24",)),
     DicomRow("24-stored", "as stored, asked for", series(PhotometricInterpretation="MONOCHROME1"),
              notices=("PS-W24",), choice=monochrome1("stored")),
     DicomRow("24-mixed", "some images are MONOCHROME1", some(3, 9, PhotometricInterpretation="MONOCHROME1"),
@@ -125,7 +132,7 @@ ROWS = (
              notices=("PS-W21",)),
     DicomRow("25-one-slice", "one slice with another echo time", some(6, EchoTime="9"), "PS-A36", "1 image missing"),
     DicomRow("25-last-slice", "the last slice with another echo time", some(16, EchoTime="9"), "PS-A45",
-             "im0016 continues the stack"),
+             "im0016 continues the stack, but its echo differs"),
     DicomRow("25-empty", "Echo Number 0 in some images", each(lambda k: {"EchoNumbers": k % 2})),
     DicomRow("26", "two time points", repeated(TemporalPositionIdentifier=[1, 2]), "PS-A26",
              "phase 1: temporal position 1, 16 slices; phase 2: temporal pos"),
@@ -145,6 +152,12 @@ ROWS = (
     DicomRow("26-inversion", "two inversion times", repeated(InversionTime=["100", "900"]), "PS-A26", "inversion time"),
     DicomRow("26-number", "two series merged under one UID", repeated(SeriesNumber=[5, 6]), "PS-A26",
              "phase 1: series number 5, 16 slices; phase 2: series number 6"),
+    DicomRow("26-near", "two acquisitions 2 um apart",
+             together(series(), stack("b", Grid(origin=build.moved(0.002)), AcquisitionNumber=2)), "PS-A26",
+             "phase 1: acquisition 1, 16 slices; phase 2: acquisition 2, 16"),
+    DicomRow("30-near", "two images 2 um apart that nothing tells apart",
+             together(series(), stack("b", Grid(origin=build.moved(0.002)), StationName="ZZPHI")), "PS-A30",
+             "16 positions hold several"),
     DicomRow("26-counted", "two time points, acquisitions counted image by image", build.counted_phases, "PS-A26",
              "phase 1: temporal position 1, 16 slices; phase 2"),
     DicomRow("26-ranked", "two heart phases, each image with a trigger time of its own",
@@ -200,6 +213,7 @@ ROWS = (
     DicomRow("28", "one UID, two contents", together(series(), same_place(5, 6)), "PS-A28",
              "im0006 and other|other and im0006"),
     DicomRow("28-copies", "files copied by hand", together(series(), build.copies), notices=("PS-W28",)),
+    DicomRow("28-rounded", "copies with rounded positions", build.rounded_copies, notices=("PS-W28",)),
     DicomRow("28-twice", "the whole series exported twice, into two folders",
              together(lambda f: write_series(f / "a"), lambda f: write_series(f / "b")), notices=("PS-W28",)),
     DicomRow("28-compressed", "each image also compressed", together(series(), build.compressed_copies),
@@ -244,6 +258,8 @@ ROWS = (
     DicomRow("32", "no Series Instance UID", series(SeriesInstanceUID=None), notices=("PS-W32",)),
     DicomRow("32-two", "two series without UID",
              together(series(SeriesInstanceUID=None), other(SeriesInstanceUID=None)), "PS-A20", "2 series fit"),
+    DicomRow("32-zeros", "Series Number 4 and 04, no Series Instance UID", build.numbers_written_twice,
+             notices=("PS-W32",)),
     DicomRow("32-some", "no Series Instance UID in some", some(3, 16, SeriesInstanceUID=None), notices=("PS-W31",)),
     DicomRow("32-many", "another Series Instance UID in each image",
              each(lambda k: {"SeriesInstanceUID": uid("series", k)}), notices=("PS-W32",)),
