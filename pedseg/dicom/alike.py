@@ -15,6 +15,8 @@ ORIENTATION_TOLERANCE = 1e-4
 LEADERS_APART = 3
 """Leaders of stacks so many tolerances apart are neighbours in one noisy stack: `build_stack` judges in mm."""
 SPACING_TOLERANCE_MM = 1e-5
+PARALLEL = 0.9
+"""Cosine between normals: localizers stand square to the slices or nearly so, turned slices do not."""
 SAME_PLACE_MM = 0.01
 """Two images nearer than this lie at one position: a fifth of the thinnest step, and what rounding does."""
 
@@ -65,6 +67,12 @@ def alike_in_place(a: Frame, b: Frame) -> bool:
 
 def _near(a: tuple[float, ...] | None, b: tuple[float, ...] | None, tolerance: float) -> bool:
     return max(abs(x - y) for x, y in zip(a or (), b or (), strict=True)) <= tolerance
+
+
+def parallel(a: Frame, b: Frame) -> bool:
+    """Whether two images lie in parallel planes, whatever their rows and columns."""
+    normals = [np.cross(*np.reshape(f.orientation or (0.0,) * 6, (2, 3))) for f in (a, b)]
+    return bool(abs(normals[0] @ normals[1]) > PARALLEL)
 
 
 def snapped(frames: Sequence[Frame]) -> list[Frame]:

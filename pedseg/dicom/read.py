@@ -83,6 +83,9 @@ def read_volume(
     if found.skipped:
         log.info("passed over: %s", found.passed_over)
     chosen, notices = choose(found.series, series=series, echo=echo, phase=phase)
+    if n_foreign := found.foreign.get(chosen.uid, 0) if chosen.uid else 0:
+        text = f"{n_foreign} images of the same series are colour, CT or captures and were left out: slices may lack"
+        notices += (Notice("PS-W21", text),)
     volume = read_series(chosen, options=options)
     facts = volume.facts | ({"passed_over": found.passed_over} if found.skipped else {})
     return replace(volume, notices=found.notices + notices + volume.notices, facts=facts)

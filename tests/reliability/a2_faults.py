@@ -102,6 +102,15 @@ def between(folder: Path) -> None:
     write_series(folder, grid=grid, prefix="loc", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
 
 
+def last_foreign(**tags: object) -> Write:
+    """The last slice as an image of another kind under the series' UID."""
+
+    def change(k: int, ds: Dataset) -> Dataset:
+        return image(GRID, k, **tags) if k == GRID.n - 1 else ds
+
+    return lambda folder: write_series(folder, change)
+
+
 def captures(folder: Path) -> None:
     """Pictures and documents that are no MR images."""
     colour = image(GRID, 0, SamplesPerPixel=3, PhotometricInterpretation="RGB")

@@ -85,7 +85,15 @@ ROWS = (
              notices=("PS-W21",)),
     DicomRow("22-between", "a localizer parallel to the slices", together(series(), build.between),
              notices=("PS-W21",)),
-    DicomRow("23", "pictures and documents beside the series", together(series(), build.captures)),
+    DicomRow("23", "pictures and documents beside the series", together(series(), build.captures), notices=("PS-W21",),
+             says="^3 images of the same series are colour, CT or captures"),
+    *(
+        DicomRow(f"23-last-{name}", "the last slice is no MR image", build.last_foreign(**tags),
+                 notices=("PS-W21",), grid=Grid(n=15), says="^1 images of the same series")
+        for name, tags in (("rgb", {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}),
+                           ("palette", {"PhotometricInterpretation": "PALETTE COLOR"}),
+                           ("ct", build.CT), ("capture", build.CAPTURE))
+    ),
     DicomRow("23-only", "pictures and documents only", build.captures, "PS-A04",
              "4 files, 2 colour image, 1 not an MR image .Key Object.*, 1 not an MR image .Secondary Capture"),
     DicomRow("23-objects", "presentation states, masks, spectra, raw data beside", together(series(), build.objects)),
@@ -241,6 +249,11 @@ ROWS = (
              "other", GRID, StudyInstanceUID=uid("other"))), "PS-A31", "several patients, studies"),
     DicomRow("31-frame", "one image in another frame of reference", some(16, FrameOfReferenceUID=uid("moved")),
              "PS-A31", "frames of reference"),
+    DicomRow("31-localizer", "a localizer across, in another frame of reference",
+             together(series(), build.localizer(FrameOfReferenceUID=uid("moved"))), notices=("PS-W21",)),
+    DicomRow("31-named", "nine images named localizer, in another frame of reference",
+             together(series(), build.localizer(9, FrameOfReferenceUID=uid("moved"),
+                                                ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])), notices=("PS-W21",)),
     DicomRow("31-chosen", "two patients, one chosen", together(series(), stack("other", GRID, PatientID="ZZPHI-2")),
              choice={"series": 1}),
     DicomRow("31-two-exams", "two patients with series of their own",
