@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pedseg.dicom.alike import parallel
 from pedseg.dicom.repeats import without_copied_parts
-from pedseg.dicom.series import Series, centre_text
+from pedseg.dicom.series import FEW_SLICES, Series, centre_text
 from pedseg.errors import InputError, Notice, UsageError
 
 FIT_SLICES = 8
@@ -48,6 +49,7 @@ def _choose_stack(candidates: Sequence[Series], series: int | str | None) -> tup
         raise UsageError("PS-A120", f"no series {series!r} here; there are: {_lines(list(stacks.values()))}")
     if series is not None and len(named) == 1:
         return named[0], ()
+    named, strangers = _without_strangers(named)
     _refuse_mixed(named)
     fitting = [s for s in named if _fits(s[0])] or [s for s in named if s[0].frames] or named
     if len(fitting) > 1:
@@ -55,8 +57,27 @@ def _choose_stack(candidates: Sequence[Series], series: int | str | None) -> tup
         text = f"{n} series fit" if _fits(fitting[0][0]) else f"none of {n} series has a volume's {FIT_SLICES} slices"
         raise InputError("PS-A20", f"{text}; choose one by its number: {_lines(fitting)}")
     if len(named) == 1:
-        return fitting[0], ()
-    return fitting[0], (Notice("PS-W20", f"{len(named) - 1} other series, too small for a volume, were left aside"),)
+        return fitting[0], strangers
+    text = f"{len(named) - 1} other series, too small for a volume, were left aside"
+    return fitting[0], (*strangers, Notice("PS-W20", text))
+
+
+def _without_strangers(stacks: list[list[Series]]) -> tuple[list[list[Series]], tuple[Notice, ...]]:
+    """Without localizers that a series' UID also names, in a frame of reference of their own."""
+    kept = [s for s in stacks if not any(_is_localizer_of(s[0], other[0]) for other in stacks if other is not s)]
+    n_left = sum(len(part.frames) for stack in stacks for part in stack)
+    n_left -= sum(len(part.frames) for stack in kept for part in stack)
+    text = f"{n_left} images of the same series in another frame of reference (localizer) were left out"
+    return kept, (Notice("PS-W21", text),) if n_left else ()
+
+
+def _is_localizer_of(one: Series, other: Series) -> bool:
+    """Few images across the other's slices, or named so, of the same patient, study and series."""
+    if not (one.frames and other.frames) or other.n_slices <= FEW_SLICES or other.first.localizer:
+        return False
+    same = one.uid and one.key != other.key and one.key[:3] == other.key[:3]
+    across = one.n_slices <= FEW_SLICES and not parallel(one.first, other.first)
+    return bool(same and not one.damaged and (one.first.localizer or across))
 
 
 def _refuse_mixed(stacks: Sequence[list[Series]]) -> None:

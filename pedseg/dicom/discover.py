@@ -28,6 +28,7 @@ class Discovery:
         skipped: reason -> number of files.
         kinds: ending -> number, of the files that are not DICOM.
         notices: warnings about files.
+        foreign: Series Instance UID -> number of its images that were skipped as colour, CT or captures.
     """
 
     root: Path
@@ -36,6 +37,7 @@ class Discovery:
     skipped: dict[str, int] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    foreign: dict[str, int] = field(default_factory=dict, repr=False)
 
     @property
     def passed_over(self) -> str:
@@ -71,7 +73,8 @@ def discover(path: str | Path, *, skip_unreadable: bool = False, any_modality: b
             n_files += 1
             seen.look_into(file, name, skip_unreadable=skip_unreadable)
     counts = dict(sorted(seen.skipped.items())), dict(sorted(seen.kinds.items()))
-    return Discovery(root, n_files, group_frames(seen.frames), *counts, notices=_notices(seen.skipped, seen.frames))
+    notices = _notices(seen.skipped, seen.frames)
+    return Discovery(root, n_files, group_frames(seen.frames), *counts, notices=notices, foreign=dict(seen.foreign))
 
 
 @dataclass(frozen=True)
@@ -82,11 +85,12 @@ class _Seen:
     frames: list[Frame] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
+    foreign: Counter[str] = field(default_factory=Counter)
 
     def look_into(self, file: Path, name: str, *, skip_unreadable: bool) -> None:
         """Take the images of one file, or count why there are none."""
         try:
-            self.frames.extend(_frames_of(file, name, self.classes, self.skipped))
+            self.frames.extend(self._frames_of(file, name))
         except NotDicomError as reason:
             self.skipped[str(reason)] += 1
             if str(reason) == NOT_DICOM:
@@ -96,38 +100,39 @@ class _Seen:
                 raise unreadable(name, error) from error
             self.skipped[UNREADABLE] += 1
 
+    def _frames_of(self, path: Path, name: str) -> tuple[Frame, ...]:
+        """The images of one file; none, and one more in `skipped`, where it holds none of ours.
 
-def _frames_of(path: Path, name: str, classes: frozenset[str], skipped: Counter[str]) -> tuple[Frame, ...]:
-    """The images of one file; none, and one more in `skipped`, where it holds none of ours.
-
-    Raises:
-        NotDicomError: the bytes are not DICOM.
-        OSError: the file cannot be read.
-    """
-    if path.name.upper() == "DICOMDIR":
-        skipped["DICOMDIR"] += 1  # it lists files, also outside the folder: we look for ourselves
-        return ()
-    header = read_header(path)
-    whole_header = header.pixels_at >= 0 and not header.truncated
-    sop_class = header.text("SOPClassUID")
-    if not sop_class and whole_header:
-        if header.text("Modality") != "MR":
-            skipped["DICOM without SOP class"] += 1
+        Raises:
+            NotDicomError: the bytes are not DICOM.
+            OSError: the file cannot be read.
+        """
+        if path.name.upper() == "DICOMDIR":
+            self.skipped["DICOMDIR"] += 1  # it lists files, also outside the folder: we look for ourselves
             return ()
-        header.values[TAGS["SOPClassUID"]] = MR_CLASS.encode()
-        sop_class = MR_CLASS
-    if sop_class and sop_class not in classes:
-        skipped[f"not an MR image ({uid_name(sop_class)})"] += 1
-        return ()
-    if not sop_class or not (whole_header or header.text("SeriesInstanceUID")):
-        raise InputError("PS-A08", f"{name} ends before its series is named and may be a slice: copy it again")
-    grey = header.text("PhotometricInterpretation") in ("", "MONOCHROME1", "MONOCHROME2")
-    if not grey or (header.unsigned("SamplesPerPixel") or 1) != 1:
-        skipped["colour image"] += 1
-        return ()
-    if _many(header, sop_class):
-        return multi_frames(header, path, name)
-    return (single_frame(header, path, name),)
+        header = read_header(path)
+        whole_header = header.pixels_at >= 0 and not header.truncated
+        sop_class = header.text("SOPClassUID")
+        if not sop_class and whole_header:
+            if header.text("Modality") != "MR":
+                self.skipped["DICOM without SOP class"] += 1
+                return ()
+            header.values[TAGS["SOPClassUID"]] = MR_CLASS.encode()
+            sop_class = MR_CLASS
+        if sop_class and sop_class not in self.classes:
+            self.skipped[f"not an MR image ({uid_name(sop_class)})"] += 1
+            self.foreign[header.text("SeriesInstanceUID")] += "Image Storage" in uid_name(sop_class)
+            return ()
+        if not sop_class or not (whole_header or header.text("SeriesInstanceUID")):
+            raise InputError("PS-A08", f"{name} ends before its series is named and may be a slice: copy it again")
+        grey = header.text("PhotometricInterpretation").upper() in ("", "MONOCHROME1", "MONOCHROME2")
+        if not grey or (header.unsigned("SamplesPerPixel") or 1) != 1:
+            self.skipped["colour image"] += 1
+            self.foreign[header.text("SeriesInstanceUID")] += 1
+            return ()
+        if _many(header, sop_class):
+            return multi_frames(header, path, name)
+        return (single_frame(header, path, name),)
 
 
 def _many(header: Header, sop_class: str) -> bool:

@@ -51,6 +51,8 @@ class PhaseKey(NamedTuple):
     acquisition: float | None = None
     trigger_time: float | None = None
     series_number: float | None = None
+    repetition_time: float | None = None
+    sequence: tuple[str, ...] = ()
 
 
 _NO_PHASE = PhaseKey()
@@ -100,6 +102,7 @@ class Frame:
         image_type: values of Image Type.
         matrix: (rows, columns).
         position: centre of the first voxel, LPS mm; None where missing.
+        snapped: position of an earlier image at the same place; empty where there is none.
         orientation: direction of rows (along columns' index), then of columns, LPS.
         spacing_mm: (between rows, between columns).
         echo_number, echo_time_ms: None where missing.
@@ -122,6 +125,7 @@ class Frame:
     image_type: tuple[str, ...] = ()
     matrix: tuple[int, int] = (0, 0)
     position: tuple[float, ...] | None = None
+    snapped: tuple[float, ...] = ()
     orientation: tuple[float, ...] | None = None
     spacing_mm: tuple[float, ...] | None = None
     echo_number: int | None = None
@@ -139,7 +143,7 @@ class Frame:
     @property
     def place(self) -> tuple[float, ...]:
         """The position to a thousandth of a mm: equal for images of one slice."""
-        return tuple(round(value, 3) for value in self.position or ())
+        return tuple(round(value, 3) for value in self.snapped or self.position or ())
 
     @property
     def localizer(self) -> bool:
@@ -222,7 +226,7 @@ def pixel_data(header: Header, name: str) -> PixelData:
         bits_stored=stored,
         high_bit=high,
         signed=sign == 1,
-        photometric=header.text("PhotometricInterpretation"),
+        photometric=header.text("PhotometricInterpretation").upper(),
         slope=rescale_value(header.text("RescaleSlope"), 1.0, name),
         intercept=rescale_value(header.text("RescaleIntercept"), 0.0, name),
         modality_lut=MODALITY_LUT in header.noted,
@@ -251,8 +255,10 @@ def matrix(header: Header) -> tuple[int, int]:
 
 def series_key(header: Header) -> SeriesKey:
     """What the image belongs to."""
-    words = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber")
-    return SeriesKey(*(header.text(word) for word in words))
+    words = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
+    written = header.text("SeriesNumber")
+    counted = whole(written)
+    return SeriesKey(*(header.text(word) for word in words), written if counted is None else str(counted))
 
 
 def facts(header: Header) -> dict[str, str | int | float]:
@@ -274,7 +280,7 @@ def facts(header: Header) -> dict[str, str | int | float]:
 
 def _phase(header: Header) -> PhaseKey:
     return PhaseKey(
-        kind=image_type(header)[2:],
+        kind=complex_first(header.text("ComplexImageComponent"), image_type(header)),
         temporal_position=number(header.text("TemporalPositionIdentifier")),
         b_value=header.double("DiffusionBValue"),
         inversion_time=number(header.text("InversionTime")),
@@ -282,4 +288,12 @@ def _phase(header: Header) -> PhaseKey:
         acquisition=number(header.text("AcquisitionNumber")),
         trigger_time=number(header.text("TriggerTime")),
         series_number=number(header.text("SeriesNumber")),
+        repetition_time=number(header.text("RepetitionTime")),
+        sequence=tuple(word.strip().upper() for word in header.text("ScanningSequence").split("\\") if word.strip()),
     )
+
+
+def complex_first(component: str, types: tuple[str, ...]) -> tuple[str, ...]:
+    """The kind of an image: Complex Image Component, where it is told, before the further values of Image Type."""
+    words = component.strip().upper()
+    return (words, *types[2:]) if words else types[2:]

@@ -16,6 +16,7 @@ from pedseg.dicom.frame import (
     PhaseKey,
     PixelData,
     check_complete,
+    complex_first,
     describe,
     pixel_data,
     rescale_value,
@@ -26,8 +27,8 @@ from pedseg.dicom.words import SIDES, one_of
 from pedseg.errors import InputError, PedsegError
 
 MAX_FRAMES = 65_536
-_IN_STACK = frozenset([0x00209057, 0x00200032, 0x00209056])
-"""Dimensions that say where in a stack a frame lies: In-Stack Position, Image Position, Stack ID."""
+_IN_STACK = frozenset([0x00209057, 0x00200032, 0x00209056, 0x00209156])
+"""Dimensions that one volume may count: In-Stack Position, Image Position, Stack ID, Frame Acquisition Number."""
 
 
 def multi_frames(header: Header, path: Path, name: str) -> tuple[Frame, ...]:
@@ -60,14 +61,16 @@ def _frames(file: Frame, header: Header) -> tuple[Frame, ...]:
     kept = _kept_dimensions(dataset)
     if parts := whole(str(dataset.get("InConcatenationTotalNumber", ""))):
         file = replace(file, facts={**file.facts, "images_in_concatenation": parts})
-    return tuple(_frame(file, i, _Groups(shared, group, kept), pixels) for i, group in enumerate(groups))
+    component = str(dataset.get("ComplexImageComponent") or "")
+    own = (_Groups(shared, group, kept, component) for group in groups)
+    return tuple(_frame(file, i, group, pixels) for i, group in enumerate(own))
 
 
 class _Groups:
-    """The functional groups of one frame: its own, else the shared ones."""
+    """The functional groups of one frame: its own, else the shared ones; `component` is the file's own."""
 
-    def __init__(self, shared: Dataset, own: Dataset, dimensions: tuple[int, ...]) -> None:
-        self.shared, self.own, self.dimensions = shared, own, dimensions
+    def __init__(self, shared: Dataset, own: Dataset, dimensions: tuple[int, ...], component: str) -> None:
+        self.shared, self.own, self.dimensions, self.component = shared, own, dimensions, component
 
     def item(self, macro: str) -> Dataset:
         """The macro's item; empty where the macro is missing."""
@@ -98,7 +101,7 @@ def _frame(file: Frame, index: int, groups: _Groups, pixels: PixelData) -> Frame
         echo_time_ms=_echo_time(groups),
         stack_id=groups.text("FrameContentSequence", "StackID"),
         in_stack=whole(groups.text("FrameContentSequence", "InStackPositionNumber")),
-        phase=_phase(groups, image_type),
+        phase=_phase(groups, image_type, file.phase),
         pixels=replace(
             pixels,
             slope=rescale_value(slope, pixels.slope, file.name),
@@ -125,11 +128,12 @@ def _echo_time(groups: _Groups) -> float | None:
     return groups.number(kept, "EchoTime") if time is None else time
 
 
-def _phase(groups: _Groups, image_type: tuple[str, ...]) -> PhaseKey:
+def _phase(groups: _Groups, image_type: tuple[str, ...], top: PhaseKey) -> PhaseKey:
     values: Any = groups.item("FrameContentSequence").get("DimensionIndexValues") or ()
     values = (values,) if isinstance(values, int) else tuple(values)
+    component = groups.text("MRImageFrameTypeSequence", "ComplexImageComponent") or groups.component
     return PhaseKey(
-        kind=image_type[2:],
+        kind=complex_first(component, image_type),
         temporal_position=groups.number("FrameContentSequence", "TemporalPositionIndex"),
         dimension=tuple(int(values[i]) for i in groups.dimensions if i < len(values)),
         b_value=groups.number("MRDiffusionSequence", "DiffusionBValue"),
@@ -137,6 +141,8 @@ def _phase(groups: _Groups, image_type: tuple[str, ...]) -> PhaseKey:
         flip_angle=groups.number("MRTimingAndRelatedParametersSequence", "FlipAngle"),
         acquisition=groups.number("FrameContentSequence", "FrameAcquisitionNumber"),
         trigger_time=groups.number("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime"),
+        series_number=top.series_number,
+        repetition_time=groups.number("MRTimingAndRelatedParametersSequence", "RepetitionTime"),
     )
 
 

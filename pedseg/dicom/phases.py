@@ -1,8 +1,8 @@
 """Several images at one position: split a stack into its echoes and its phases.
 
 A key splits a stack only where positions repeat and the split explains it: scanners also count
-acquisitions or trigger times slice by slice within one volume. Echo times and contrasts always split:
-two stacks may lie between each other's slices.
+acquisitions or trigger times slice by slice within one volume. Echo times and contrasts always split, and
+what no volume mixes splits where two even stacks lie between each other's slices.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from pedseg.dicom.frame import Frame, PhaseKey
 from pedseg.dicom.words import kind
@@ -29,8 +31,14 @@ _TEXT = {
     "acquisition": "acquisition",
     "trigger_time": "trigger time",
     "series_number": "series number",
+    "repetition_time": "repetition time",
+    "sequence": "scanning sequence",
 }
 _CONTRASTS = ("b_value", "inversion_time", "flip_angle")
+_BETWEEN = ("kind", "temporal_position", "dimension", "series_number", "repetition_time", "sequence")
+"""No volume alternates in these. An acquisition number may: two packages of slices make one volume."""
+_EVEN_STEP = 0.1
+"""Largest part of the step by which the places of an even stack lie off."""
 _STACK = 4
 """Fewer images with another contrast are no stack: a number that was written wrong."""
 _COUNTED = ("temporal_position", "trigger_time", "acquisition")
@@ -104,6 +112,8 @@ def _split_phases(parts: list[Part]) -> list[Part]:
         parts = [piece for part in parts for piece in _split_by(part, name)]
     for name in _CONTRASTS:
         parts = [piece for part in parts for piece in _split_contrasts(part, name)]
+    for name in _BETWEEN:
+        parts = [piece for part in parts for piece in _split_between(part, name)]
     for name in _COUNTED:
         parts = [piece for part in parts for piece in _split_by_rank(part, name)]
     return parts
@@ -132,6 +142,30 @@ def _split_contrasts(part: Part, name: str) -> list[Part]:
     if None in groups or len(groups) < 2 or min(len({f.place for f in g}) for g in groups.values()) < _STACK:
         return [part]
     return _pieces(part, name, groups)
+
+
+def _split_between(part: Part, name: str) -> list[Part]:
+    """Even stacks that lie between each other's slices; a value that changes half-way down splits nothing."""
+    groups = _group(part.frames, lambda f: getattr(f.phase, name))
+    if len(groups) < 2 or min(len({f.place for f in g}) for g in groups.values()) < _STACK:
+        return [part]
+    along = [_places_along(part.frames[0], group) for group in groups.values()]
+    apart = max(a[0] for a in along) >= min(a[-1] for a in along)
+    if apart or not all(map(_even, along)):
+        return [part]
+    return _pieces(part, name, groups)
+
+
+def _places_along(first: Frame, frames: Sequence[Frame]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(n,) mm, ascending: the different places of images along the normal of the first."""
+    normal = np.cross(*np.reshape(first.orientation or (0.0,) * 6, (2, 3)))
+    return np.sort(np.array(sorted({f.place or (0.0, 0.0, 0.0) for f in frames})) @ normal)
+
+
+def _even(along: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
+    """Whether ascending places lie in equal steps."""
+    steps = np.diff(along)
+    return bool(np.abs(steps - steps.mean()).max() <= _EVEN_STEP * steps.mean())
 
 
 def _split_by_rank(part: Part, name: str) -> list[Part]:

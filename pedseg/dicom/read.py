@@ -83,6 +83,9 @@ def read_volume(
     if found.skipped:
         log.info("passed over: %s", found.passed_over)
     chosen, notices = choose(found.series, series=series, echo=echo, phase=phase)
+    if n_foreign := found.foreign.get(chosen.uid, 0) if chosen.uid else 0:
+        text = f"{n_foreign} images of the same series are colour, CT or captures and were left out: slices may lack"
+        notices += (Notice("PS-W21", text),)
     volume = read_series(chosen, options=options)
     facts = volume.facts | ({"passed_over": found.passed_over} if found.skipped else {})
     return replace(volume, notices=found.notices + notices + volume.notices, facts=facts)
@@ -122,8 +125,9 @@ def _notices(series: Series, frames: tuple[Frame, ...]) -> tuple[Notice, ...]:
         found.append(Notice("PS-W18", "the images were compressed with loss"))
     if any(frame.image_type[:1] == ("DERIVED",) for frame in frames):
         found.append(Notice("PS-W33", "the series is derived (reformatted or computed), not acquired"))
-    if all(complex_part(frame) for frame in frames):
-        found.append(Notice("PS-W27", "the images are phase, real or imaginary parts, not magnitudes"))
+    if n_complex := sum(complex_part(frame) for frame in frames):
+        count = "the images" if n_complex == len(frames) else f"{n_complex} of {len(frames)} images"
+        found.append(Notice("PS-W27", f"{count} are phase, real or imaginary parts, not magnitudes"))
     if hint := end_hint(series, frames):
         found.append(Notice("PS-W37", hint))
     return tuple(found)

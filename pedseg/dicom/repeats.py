@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from pedseg.dicom.alike import SAME_PLACE_MM
 from pedseg.dicom.frame import Frame
 from pedseg.dicom.pixels import read_grey, same_pixels
 from pedseg.dicom.series import Series, projections
 from pedseg.errors import GeometryError, InputError, Notice, PedsegError
 
 CUT = "PS-A08"
-SAME_PLACE_MM = 1e-3
-"""Two images nearer than this lie at one position: a thousandth of a thin slice."""
 
 
 def without_repeats(series: Series) -> tuple[Series, tuple[Notice, ...]]:
@@ -31,7 +30,7 @@ def without_repeats(series: Series) -> tuple[Series, tuple[Notice, ...]]:
         original = originals.get(place)
         if original is None:
             continue  # of another echo or phase
-        agreed = _agreed(original, copy) if original.position == copy.position else None
+        agreed = _agreed(original, copy) if _same_place(original, copy) else None
         if agreed is None:
             text = f"{original.name} and {copy.name} share one SOP Instance UID but differ"
             raise GeometryError("PS-A28", f"{text}: remove the one not meant")
@@ -95,4 +94,6 @@ def _distinct(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
 
 
 def _same_place(a: Frame, b: Frame) -> bool:
-    return bool(np.allclose(a.position or (), b.position or (), rtol=0, atol=SAME_PLACE_MM))
+    if a.position is None or b.position is None:
+        return a.position == b.position
+    return bool(np.allclose(a.position, b.position, rtol=0, atol=SAME_PLACE_MM))

@@ -6,22 +6,19 @@ also matrix, pixel spacing and orientation; of one volume also echo and phase.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from pedseg.dicom.alike import alike_in_place, same_geometry, snapped
 from pedseg.dicom.belonging import Belonging, by_series
 from pedseg.dicom.frame import Frame, SeriesKey
 from pedseg.dicom.phases import Part, split_parts
 from pedseg.dicom.values import whole
 from pedseg.errors import Notice
 
-ORIENTATION_TOLERANCE = 1e-4
-"""Largest difference of a direction cosine within one stack: 0.05 mm at 512 pixels of 1 mm."""
-SPACING_TOLERANCE_MM = 1e-5
 FEW_SLICES = 3
 """A stack of at most this many images beside a larger one counts as its localizer."""
 THICK_SLICES, APART_STEPS = 8, 10
@@ -161,9 +158,9 @@ def _stacks(series: Belonging) -> list[Series]:
     """The stacks of one series; small ones and localizers stand beside the large ones as left out."""
     frames = series.frames
     damaged, n_cut = _damaged(frames)
-    alike = _same_geometry([f for f in frames if f.fault is None])
+    alike = same_geometry([f for f in frames if f.fault is None])
     if len(alike) > 1 and max(map(len, alike)) <= FEW_SLICES:  # some systems number stacks frame by frame
-        alike = _same_geometry([replace(f, stack_id="") for f in frames if f.fault is None])
+        alike = same_geometry([replace(f, stack_id="") for f in frames if f.fault is None])
     groups = [slab for group in alike for slab in _slabs(group)]
     is_large = [len({f.place for f in g}) > FEW_SLICES and not g[0].localizer for g in groups]
     large = [g for g, taken in zip(groups, is_large, strict=True) if taken]
@@ -180,7 +177,7 @@ def _stacks(series: Belonging) -> list[Series]:
             key=series.key,
             frames=tuple(group),
             left_out=left_out,
-            siblings=tuple(f for other in large if not _alike(other[0], group[0]) for f in other),
+            siblings=tuple(f for other in large if not alike_in_place(other[0], group[0]) for f in other),
             damaged=damaged,
             n_in_series=len({(f.uid or f.name, f.number) for f in frames}),
             n_files_in_series=len({f.uid or f.name for f in frames}),
@@ -199,25 +196,6 @@ def _damaged(frames: Sequence[Frame]) -> tuple[tuple[Frame, ...], int]:
     return kept, len(found) - len(kept)
 
 
-def _same_geometry(frames: list[Frame]) -> list[list[Frame]]:
-    """Images that share matrix, spacing and orientation; the order of the frames does not matter."""
-    groups: dict[tuple[object, ...], list[tuple[Frame, list[Frame]]]] = defaultdict(list)
-    for frame in frames:
-        alike = groups[frame.sop_class, frame.matrix, frame.localizer, frame.stack_id]
-        for leader, members in alike:
-            if leader.orientation == frame.orientation and leader.spacing_mm == frame.spacing_mm:
-                members.append(frame)
-                break
-            if _near(leader.orientation, frame.orientation, ORIENTATION_TOLERANCE) and _near(
-                leader.spacing_mm, frame.spacing_mm, SPACING_TOLERANCE_MM
-            ):
-                members.append(frame)
-                break
-        else:
-            alike.append((frame, [frame]))
-    return [members for alike in groups.values() for _, members in alike]
-
-
 def _slabs(frames: list[Frame]) -> list[list[Frame]]:
     """Parallel volumes in one series, such as both knees: each thick enough for one, and far apart.
 
@@ -234,19 +212,6 @@ def _slabs(frames: list[Frame]) -> list[list[Frame]]:
     return slabs if all(len({f.place for f in slab}) >= THICK_SLICES for slab in slabs) else [frames]
 
 
-def _alike(a: Frame, b: Frame) -> bool:
-    """Whether two images could be slices of one stack."""
-    return (
-        a.matrix == b.matrix
-        and _near(a.orientation, b.orientation, ORIENTATION_TOLERANCE)
-        and _near(a.spacing_mm, b.spacing_mm, SPACING_TOLERANCE_MM)
-    )
-
-
-def _near(a: tuple[float, ...] | None, b: tuple[float, ...] | None, tolerance: float) -> bool:
-    return max(abs(x - y) for x, y in zip(a or (), b or (), strict=True)) <= tolerance
-
-
 def _parts(stack: Series, index: int) -> list[Series]:
     """The stack's echoes and phases, each a candidate."""
     firsts: dict[object, Frame] = {}
@@ -255,7 +220,7 @@ def _parts(stack: Series, index: int) -> list[Series]:
         identity = (frame.uid, frame.number) if frame.uid else frame.name
         if firsts.setdefault(identity, frame) is not frame:
             copies.append(frame)
-    parts, strays = _without_strays(split_parts(list(firsts.values())))
+    parts, strays = _without_strays(split_parts(snapped(list(firsts.values()))))
     notices = (Notice("PS-W21", f"{len(strays)} images of another echo between the slices were left out"),)
     whole_stack = replace(stack, index=index, copies=tuple(copies), left_out=stack.left_out + strays)
     return [

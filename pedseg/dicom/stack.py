@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pedseg.dicom.alike import SAME_PLACE_MM, alike_in_place
 from pedseg.dicom.frame import Frame
 from pedseg.dicom.series import Series
 from pedseg.errors import GeometryError, InputError, Notice
@@ -27,7 +28,6 @@ ORTHOGONAL_SILENT, ORTHOGONAL = 1e-4, 1e-3
 """Cosine between rows and columns: rounding below, an error above; the affine keeps what lies between."""
 UNIT_SILENT, UNIT_REFUSED = 1e-4, 0.02
 """Deviation of a direction's length from 1: rounding below, an error above."""
-SAME_PLACE_MM = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,8 +206,15 @@ def _check_continued(series: Series, affine: Matrix) -> None:
         # A slice may have been turned about its first voxel or about its middle.
         offsets = (corner - first, corner + _edges(frame).sum(axis=0) / 2 - middle)
         if any(_past_an_end(offset, step, series.n_slices) for offset in offsets):
-            text = f"{frame.name} continues the stack, but its orientation, spacing or matrix differs"
+            text = f"{frame.name} continues the stack, but its {_difference(frame, series.first)} differs"
             raise GeometryError("PS-A45", f"{text}: export the whole series again, or remove that image")
+
+
+def _difference(frame: Frame, first: Frame) -> str:
+    """What keeps an image out of the stack."""
+    if not alike_in_place(frame, first):
+        return "orientation, spacing or matrix"
+    return "echo" if frame.echo_time_ms != first.echo_time_ms else "stack number or kind"
 
 
 def _past_an_end(offset: NDArray[np.float64], step: NDArray[np.float64], n_slices: int) -> bool:

@@ -27,6 +27,11 @@ HALF_WAY = tuple(GRID.lps @ [0, 0, 0.5, 1])[:3]
 """Between the first slice and the second."""
 
 
+def moved(mm: float) -> tuple[float, ...]:
+    """The first slice's place, so far along the normal."""
+    return tuple(GRID.lps @ [0, 0, mm / GRID.step, 1])[:3]
+
+
 def series(**tags: object) -> Write:
     """The whole series with other tags; None removes one."""
     return lambda folder: write_series(folder, **tags)
@@ -95,6 +100,15 @@ def between(folder: Path) -> None:
     """Three images between the slices, in every number like them."""
     grid = Grid(n=3, step=4.0, origin=HALF_WAY)
     write_series(folder, grid=grid, prefix="loc", ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+
+
+def last_foreign(**tags: object) -> Write:
+    """The last slice as an image of another kind under the series' UID."""
+
+    def change(k: int, ds: Dataset) -> Dataset:
+        return image(GRID, k, **tags) if k == GRID.n - 1 else ds
+
+    return lambda folder: write_series(folder, change)
 
 
 def captures(folder: Path) -> None:
@@ -170,6 +184,24 @@ def copies(folder: Path) -> None:
         (folder / f"copy of {name}").write_bytes((folder / name).read_bytes())
 
 
+def rounded_copies(folder: Path) -> None:
+    """Two copies whose positions were rounded to five digits."""
+    write_series(folder)
+    for k in (3, 7):
+        ds = image(GRID, k)
+        ds.ImagePositionPatient = [f"{float(v):.5g}" for v in ds.ImagePositionPatient]
+        save(ds, folder / f"copy{k}")
+
+
+def numbers_written_twice(folder: Path) -> None:
+    """Series Number 4 and 04 by turns, and no Series Instance UID."""
+
+    def change(k: int, _: Dataset) -> Dataset:
+        return raw(image(GRID, k, SeriesInstanceUID=None), "SeriesNumber", "IS", b"04" if k % 2 else b"4 ")
+
+    write_series(folder, change)
+
+
 def compressed_copies(folder: Path) -> None:
     """An archive that sends each image as it is and compressed."""
     for k in SLICES:
@@ -191,9 +223,9 @@ def same_uid_everywhere(folder: Path) -> None:
     write_series(folder, SOPInstanceUID=uid("one for all"))
 
 
-def jittered(folder: Path) -> None:
+def jittered(folder: Path, *, noise_of: float = 2e-6) -> None:
     """Orientations that differ in their last digits from slice to slice, as double-oblique series have them."""
-    noise = np.random.default_rng(3).uniform(-2e-6, 2e-6, (GRID.n, 6))
+    noise = np.random.default_rng(3).uniform(-noise_of, noise_of, (GRID.n, 6))
 
     def tags(k: int) -> dict[str, object]:
         cosines = np.array([*GRID.along_row, *GRID.along_column]) + noise[k]
@@ -268,6 +300,11 @@ def both_sides(folder: Path) -> None:
     write_series(folder)
     far = tuple(GRID.lps @ [0, 0, 200, 1])[:3]
     write_series(folder, lambda k, _: image(Grid(origin=far), k, InstanceNumber=17 + k), prefix="right")
+
+
+def half_way(first: dict[str, object], second: dict[str, object]) -> Write:
+    """Two volumes half a step apart under one UID."""
+    return together(series(**first), stack("b", Grid(origin=HALF_WAY), **second))
 
 
 def hole(folder: Path) -> None:

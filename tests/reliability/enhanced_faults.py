@@ -117,6 +117,24 @@ def temporal(folder: Path, *, index: bool = True) -> None:
     save(enhanced(frames), folder / "file")
 
 
+def half_way(folder: Path) -> None:
+    """Two time points half a step apart."""
+    frames = [(k + (t - 1) / 2, frame_groups(k + (t - 1) / 2, temporal=t)) for t in (1, 2) for k in order()]
+    save(enhanced(frames), folder / "file")
+
+
+def components(folder: Path, *, apart: float = 0.0) -> None:
+    """Magnitude and phase, told by Complex Image Component alone."""
+    frames = []
+    for word, shift, offset in (("MAGNITUDE", 0.0, 0), ("PHASE", apart, 500)):
+        for k in order():
+            groups = frame_groups(k + shift, offset=offset)
+            kinds = item(FrameType=["ORIGINAL", "PRIMARY", "OTHER", "NONE"], ComplexImageComponent=word)
+            groups.MRImageFrameTypeSequence = Sequence([kinds])
+            frames.append((k + shift, groups))
+    save(enhanced(frames), folder / "file")
+
+
 def echoes(folder: Path, *, converted: bool = False) -> None:
     """Two echoes, the second 9 grey values above."""
     frames = [(k, frame_groups(k, echo=te, offset=te - 3)) for te in (3.0, 12.0) for k in order()]

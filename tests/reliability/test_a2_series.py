@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import a2_faults as build
@@ -11,7 +12,7 @@ import highdicom as hd
 import numpy as np
 import pytest
 from a1_faults import compressed
-from a2_faults import each, other, raw_values, repeated, same_place, series, some, stack, together
+from a2_faults import each, half_way, other, raw_values, repeated, same_place, series, some, stack, together
 from dicom_rows import DicomRow, check
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,6 +64,8 @@ ROWS = (
     DicomRow("21-spaces", "UIDs padded with spaces in some images",
              raw_values(lambda k: {"SeriesInstanceUID": ("UI", PADDED + (b" " if k % 2 else b"\0\0"))})),
     DicomRow("21-jitter", "orientations that differ in the sixth digit", build.jittered),
+    DicomRow("21-noise", "orientations that differ by up to 2e-4, corners by 2 um",
+             partial(build.jittered, noise_of=9e-5), slack_mm=2e-3),
     DicomRow("21-digits", "spacing written with other digits",
              each(lambda k: {"PixelSpacing": ["0.3", "0.25"] if k % 2 else ["0.3000000", "2.5e-1"]})),
     DicomRow("21-blanks", "numbers with blanks, signs and zeros", build.blanks),
@@ -82,7 +85,15 @@ ROWS = (
              notices=("PS-W21",)),
     DicomRow("22-between", "a localizer parallel to the slices", together(series(), build.between),
              notices=("PS-W21",)),
-    DicomRow("23", "pictures and documents beside the series", together(series(), build.captures)),
+    DicomRow("23", "pictures and documents beside the series", together(series(), build.captures), notices=("PS-W21",),
+             says="^3 images of the same series are colour, CT or captures"),
+    *(
+        DicomRow(f"23-last-{name}", "the last slice is no MR image", build.last_foreign(**tags),
+                 notices=("PS-W21",), grid=Grid(n=15), says="^1 images of the same series")
+        for name, tags in (("rgb", {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}),
+                           ("palette", {"PhotometricInterpretation": "PALETTE COLOR"}),
+                           ("ct", build.CT), ("capture", build.CAPTURE))
+    ),
     DicomRow("23-only", "pictures and documents only", build.captures, "PS-A04",
              "4 files, 2 colour image, 1 not an MR image .Key Object.*, 1 not an MR image .Secondary Capture"),
     DicomRow("23-objects", "presentation states, masks, spectra, raw data beside", together(series(), build.objects)),
@@ -96,6 +107,10 @@ ROWS = (
     DicomRow("23-beside-ct", "CT beside the MR series",
              together(series(), other(FrameOfReferenceUID=uid("ct"), **build.CT))),
     DicomRow("24", "MONOCHROME1", series(PhotometricInterpretation="MONOCHROME1"), notices=("PS-W24",)),
+    DicomRow("24-small", "Photometric Interpretation in small letters",
+             raw_values(lambda _: {"PhotometricInterpretation": ("CS", b"monochrome2 ")})),
+    DicomRow("24-small-1", "the same of MONOCHROME1",
+             raw_values(lambda _: {"PhotometricInterpretation": ("CS", b"Monochrome1 ")}), notices=("PS-W24",)),
     DicomRow("24-stored", "as stored, asked for", series(PhotometricInterpretation="MONOCHROME1"),
              notices=("PS-W24",), choice=monochrome1("stored")),
     DicomRow("24-mixed", "some images are MONOCHROME1", some(3, 9, PhotometricInterpretation="MONOCHROME1"),
@@ -125,7 +140,7 @@ ROWS = (
              notices=("PS-W21",)),
     DicomRow("25-one-slice", "one slice with another echo time", some(6, EchoTime="9"), "PS-A36", "1 image missing"),
     DicomRow("25-last-slice", "the last slice with another echo time", some(16, EchoTime="9"), "PS-A45",
-             "im0016 continues the stack"),
+             "im0016 continues the stack, but its echo differs"),
     DicomRow("25-empty", "Echo Number 0 in some images", each(lambda k: {"EchoNumbers": k % 2})),
     DicomRow("26", "two time points", repeated(TemporalPositionIdentifier=[1, 2]), "PS-A26",
              "phase 1: temporal position 1, 16 slices; phase 2: temporal pos"),
@@ -145,6 +160,12 @@ ROWS = (
     DicomRow("26-inversion", "two inversion times", repeated(InversionTime=["100", "900"]), "PS-A26", "inversion time"),
     DicomRow("26-number", "two series merged under one UID", repeated(SeriesNumber=[5, 6]), "PS-A26",
              "phase 1: series number 5, 16 slices; phase 2: series number 6"),
+    DicomRow("26-near", "two acquisitions 2 um apart",
+             together(series(), stack("b", Grid(origin=build.moved(0.002)), AcquisitionNumber=2)), "PS-A26",
+             "phase 1: acquisition 1, 16 slices; phase 2: acquisition 2, 16"),
+    DicomRow("30-near", "two images 2 um apart that nothing tells apart",
+             together(series(), stack("b", Grid(origin=build.moved(0.002)), StationName="ZZPHI")), "PS-A30",
+             "16 positions hold several"),
     DicomRow("26-counted", "two time points, acquisitions counted image by image", build.counted_phases, "PS-A26",
              "phase 1: temporal position 1, 16 slices; phase 2"),
     DicomRow("26-ranked", "two heart phases, each image with a trigger time of its own",
@@ -176,9 +197,31 @@ ROWS = (
              notices=("PS-W33",)),
     DicomRow("27-phase-only", "phase images alone", series(ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
              notices=("PS-W27",)),
+    DicomRow("27-one", "one phase image among the magnitudes", some(6, ImageType=["ORIGINAL", "PRIMARY", "P", "ND"]),
+             notices=("PS-W27",), says="^1 of 16 images are phase"),
+    DicomRow("27-half", "magnitude and phase half a step apart",
+             half_way({}, {"ImageType": ["ORIGINAL", "PRIMARY", "P", "ND"]}), notices=("PS-W21",)),
+    DicomRow("27-half-water", "water and fat half a step apart",
+             half_way({"ImageType": ["DERIVED", "PRIMARY", "W"]}, {"ImageType": ["DERIVED", "PRIMARY", "F"]}),
+             "PS-A26", "phase 1: kind F, 16 slices; phase 2: kind W, 16 slices"),
+    DicomRow("26-half-time", "two time points half a step apart",
+             half_way({"TemporalPositionIdentifier": 1}, {"TemporalPositionIdentifier": 2}),
+             "PS-A26", "temporal position 1, 16 slices; phase 2"),
+    DicomRow("26-half-number", "two series half a step apart under one UID",
+             half_way({"SeriesNumber": 4}, {"SeriesNumber": 5}), "PS-A26", "series number 4, 16 slices; phase 2"),
+    DicomRow("26-half-repetition", "two weightings half a step apart",
+             half_way({}, {"RepetitionTime": "3000"}), "PS-A26", "repetition time 13, 16 slices; phase 2"),
+    DicomRow("26-half-sequence", "spin and gradient echo half a step apart",
+             half_way({"ScanningSequence": "GR"}, {"ScanningSequence": "SE"}), "PS-A26",
+             "scanning sequence GR, 16 slices; phase 2: scanning sequence SE"),
+    DicomRow("32-half", "two weightings half a step apart, a Series Instance UID in each image",
+             lambda f: write_series(f, lambda k, _: [image(GRID, k + h, SeriesInstanceUID=uid("s", k, h),
+                                                           RepetitionTime=str(13 + 5000 * h)) for h in (0, 0.5)]),
+             "PS-A26", "repetition time 2513, 16 slices"),
     DicomRow("28", "one UID, two contents", together(series(), same_place(5, 6)), "PS-A28",
              "im0006 and other|other and im0006"),
     DicomRow("28-copies", "files copied by hand", together(series(), build.copies), notices=("PS-W28",)),
+    DicomRow("28-rounded", "copies with rounded positions", build.rounded_copies, notices=("PS-W28",)),
     DicomRow("28-twice", "the whole series exported twice, into two folders",
              together(lambda f: write_series(f / "a"), lambda f: write_series(f / "b")), notices=("PS-W28",)),
     DicomRow("28-compressed", "each image also compressed", together(series(), build.compressed_copies),
@@ -206,6 +249,11 @@ ROWS = (
              "other", GRID, StudyInstanceUID=uid("other"))), "PS-A31", "several patients, studies"),
     DicomRow("31-frame", "one image in another frame of reference", some(16, FrameOfReferenceUID=uid("moved")),
              "PS-A31", "frames of reference"),
+    DicomRow("31-localizer", "a localizer across, in another frame of reference",
+             together(series(), build.localizer(FrameOfReferenceUID=uid("moved"))), notices=("PS-W21",)),
+    DicomRow("31-named", "nine images named localizer, in another frame of reference",
+             together(series(), build.localizer(9, FrameOfReferenceUID=uid("moved"),
+                                                ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])), notices=("PS-W21",)),
     DicomRow("31-chosen", "two patients, one chosen", together(series(), stack("other", GRID, PatientID="ZZPHI-2")),
              choice={"series": 1}),
     DicomRow("31-two-exams", "two patients with series of their own",
@@ -223,6 +271,8 @@ ROWS = (
     DicomRow("32", "no Series Instance UID", series(SeriesInstanceUID=None), notices=("PS-W32",)),
     DicomRow("32-two", "two series without UID",
              together(series(SeriesInstanceUID=None), other(SeriesInstanceUID=None)), "PS-A20", "2 series fit"),
+    DicomRow("32-zeros", "Series Number 4 and 04, no Series Instance UID", build.numbers_written_twice,
+             notices=("PS-W32",)),
     DicomRow("32-some", "no Series Instance UID in some", some(3, 16, SeriesInstanceUID=None), notices=("PS-W31",)),
     DicomRow("32-many", "another Series Instance UID in each image",
              each(lambda k: {"SeriesInstanceUID": uid("series", k)}), notices=("PS-W32",)),
@@ -250,7 +300,7 @@ ODDITIES: dict[str, Callable[[int, Dataset], object]] = {
     "no type": lambda _, ds: ds.pop("ImageType", None),
     "rounded echo time": lambda _, ds: setattr(ds, "EchoTime", "4.40001"),
     "normalised": lambda _, ds: setattr(ds, "ImageType", ["ORIGINAL", "PRIMARY", "M", "NORM", "DIS2D"]),
-    "series number": lambda k, ds: setattr(ds, "SeriesNumber", 100 + k % 3),
+    "series number": lambda k, ds: setattr(ds, "SeriesNumber", 100 + k // 6),
     "acquisition": lambda k, ds: setattr(ds, "AcquisitionNumber", k % 5),
     "trigger": lambda k, ds: setattr(ds, "TriggerTime", str(70 - k)),
     "instance": lambda _, ds: setattr(ds, "InstanceNumber", 3),

@@ -434,6 +434,15 @@ ENHANCED = (
         "PS-A26",
         "phase 1: dimension index 1, 16 slices; phase 2: dimension index 2",
     ),
+    DicomRow("58-half-way", "time points half a step apart", en.half_way, "PS-A26", "temporal position 2, 16 slices"),
+    DicomRow("58-complex", "magnitude and phase by Complex Image Component", en.components, notices=W21),
+    DicomRow("58-complex-half", "the same half a step apart", partial(en.components, apart=0.5), notices=W21),
+    DicomRow(
+        "58-complex-top",
+        "Complex Image Component in the file's own header",
+        en.file_of(lambda ds: setattr(ds, "ComplexImageComponent", "PHASE")),
+        notices=("PS-W27",),
+    ),
     DicomRow("58-echoes", "two echoes", en.echoes, "PS-A25", "echo 1: 3 ms, 16 slices; echo 2: 12 ms, 16 slices"),
     DicomRow("58-echo", "the second echo", en.echoes, choice={"echo": 2}, extra=9),
     DicomRow(
