@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+import signal
+from typing import Any, NoReturn
 
 import torch
 from ignite.engine import Engine, Events
@@ -114,8 +115,7 @@ class Checkpoints:
             save_tensors(self.recipe.root / WEIGHTS, weights)
         self.generations.save(self._state(epoch, weights))
         if is_ending(engine):
-            log.info("ended from outside behind epoch %d: run the same command again to go on", epoch)
-            raise SystemExit(ExitCode.TERMINATED)
+            _end(engine, f"epoch {epoch}")
 
     def _end_in_epoch(self, engine: Engine) -> None:
         """Where the training is to end: keep this step, unless the epoch is about to be kept."""
@@ -125,9 +125,7 @@ class Checkpoints:
         if self._is_finite():
             state = self._state(engine.state.epoch - 1, _on_cpu(self.network))
             self.generations.save({**state, "step": step, "running": self.history.running})
-        told = (step, engine.state.epoch)
-        log.info("ended from outside behind step %d of epoch %d: run the same command again to go on", *told)
-        raise SystemExit(ExitCode.TERMINATED)
+        _end(engine, f"step {step} of epoch {engine.state.epoch}")
 
     def _state(self, epoch: int, weights: dict[str, Tensor]) -> dict[str, Any]:
         """What a training needs to go on behind an epoch."""
@@ -193,8 +191,16 @@ def machine_of(network: nn.Module) -> dict[str, str | int]:
 
 
 def is_ending(engine: Engine) -> bool:
-    """Whether a training has been asked to end."""
-    return bool(getattr(engine.state, "ending", False))
+    """Whether a training has been asked to end: the signal's number stands there."""
+    return bool(getattr(engine.state, "ending", 0))
+
+
+def _end(engine: Engine, behind: str) -> NoReturn:
+    text = f"behind {behind}: run the same command again to go on"
+    if engine.state.ending == signal.SIGINT:  # type: ignore[attr-defined]
+        raise KeyboardInterrupt(text)
+    log.info("ended from outside %s", text)
+    raise SystemExit(ExitCode.TERMINATED)
 
 
 def _check_same(state: dict[str, Any], checkpoints: Checkpoints) -> None:

@@ -164,11 +164,54 @@ def asked_twice(bench: Bench) -> None:
 
 
 def interrupted(bench: Bench) -> None:
-    """One line, though ignite would say more where nobody listens to it."""
-    at_step(bench, 3, lambda: signal.raise_signal(signal.SIGINT))
+    """One line, though ignite would say more where nobody listens to it; the step at hand is kept."""
+    at_step(bench, 27, lambda: signal.raise_signal(signal.SIGINT))
+    bench.patch.setattr(logging.getLogger(), "handlers", [])
+    assert bench.command() == 130
+    said = "pedseg_train: interrupted behind step 7 of epoch 2: run the same command again to go on\n"
+    assert bench.output.readouterr().err == said
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    bench.patch.undo()
+    assert bench.command() == 0
+    assert "resuming behind step 7 of epoch 2 of 4" in bench.output.readouterr().out
+    bench.check_same(bench.workspace)
+
+
+def interrupted_in_a_destructor(bench: Bench) -> None:
+    """Where Python prints what is raised, and goes on."""
+
+    class Gone:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    at_step(bench, 20, Gone)
+    bench.patch.setattr(logging.getLogger(), "handlers", [])
+    assert bench.command() == 130
+    said = "pedseg_train: interrupted behind epoch 1: run the same command again to go on\n"
+    assert bench.output.readouterr().err == said
+    assert len(log_rows(bench.fold)) == 1
+
+
+def interrupted_twice(bench: Bench) -> None:
+    """The second time nothing is waited for."""
+    at_step(bench, 27, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
     bench.patch.setattr(logging.getLogger(), "handlers", [])
     assert bench.command() == 130
     assert bench.output.readouterr().err == "pedseg_train: interrupted\n"
+    state = Generations(bench.fold).newest()
+    assert state is not None
+    assert (state["epoch"], state.get("step")) == (1, None)
+
+
+def interrupts_ignored(bench: Bench) -> None:
+    """As `&` of a script does."""
+    at_step(bench, 3, lambda: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert bench.command() == 0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def killed_while_saving(bench: Bench) -> None:
@@ -577,6 +620,9 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "82-term-epoch": asked_to_end_at_the_last_step_of_an_epoch,
     "82-term-twice": asked_twice,
     "82-interrupt": interrupted,
+    "82-interrupt-destructor": interrupted_in_a_destructor,
+    "82-interrupt-twice": interrupted_twice,
+    "82-interrupt-ignored": interrupts_ignored,
     "83": killed_while_saving,
     "84-start": no_room_at_the_start,
     "84-full": full_disk,
