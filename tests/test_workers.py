@@ -152,7 +152,8 @@ def test_an_interrupted_command_ends_at_once_and_says_one_line(tmp_path: Path, l
         _, said = command.communicate(timeout=5)
     finally:
         end_group(command)
-    assert (said, command.returncode) == ("sleepers: interrupted\n", 130)
+    assert said == "sleepers: interrupted\n"
+    assert command.returncode in {130, -signal.SIGINT}  # the latter where Python was in an `exec`; 130 to a shell
 
 
 def test_processes_end_at_once_with_a_parent_that_is_asked_to(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pedseg.bundle.judge import Judge
 from pedseg.bundle.progress import History
 from pedseg.bundle.recipe import Recipe
 from pedseg.errors import ExitCode, ModelError, Notice, TrainingError
-from pedseg.networks.state_dicts import some
+from pedseg.networks.state_dicts import read_tensors, some
 from pedseg.storage.runs import WEIGHTS
 
 log = logging.getLogger("pedseg.train")
@@ -161,7 +161,7 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
 
     Raises:
         ModelError: PS-A87 the checkpoint belongs to another plan or fold, or to other slices; PS-A86, PS-A94 none of
-            two generations can be taken up.
+            two generations can be taken up; PS-A86 the weights of the best epoch are damaged.
         OutputError: PS-A106 no room for the training's states.
     """
     if not enabled:
@@ -175,6 +175,8 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
     checkpoints.take_up(state)
     checkpoints.history.rows[:] = state["history"]
     checkpoints.history.begun = state.get("running", {})
+    if checkpoints.history.rows and not checkpoints.history.prior:
+        read_tensors(checkpoints.recipe.root / WEIGHTS, remedy="train the fold again with --no-resume")
     epoch, step = int(state["epoch"]), int(state.get("step", 0))
     trainer.state.epoch = epoch
     trainer.state.iteration = epoch * trainer.state.epoch_length + step

@@ -377,6 +377,29 @@ def damaged_weights(bench: Bench) -> None:
         load_model(root / FOLD).network("knee", torch.device("cpu"))
 
 
+def damaged_weights_met_by_training(bench: Bench) -> None:
+    """Nothing is sealed anew: one line says what helps, and what stands there stands."""
+    root = copied(bench.run.parents[2], bench.tmp / "finished")
+    flipped(root / FOLD / "models/model.pt")
+    before = contents(root / FOLD)
+    assert main(["0", "-w", str(root), "--device", "cpu"]) == 5
+    advice = "copy it again, or train the fold again with --no-resume"
+    text = f"PS-A86: fold_0/models/model.pt is missing or not the file run.json names: {advice}"
+    assert bench.output.readouterr().err == f"pedseg_train: {text}\n"
+    after = contents(root / FOLD)
+    assert {path for path in after if after[path] != before.get(path)} <= {root / FOLD / "lock"}
+
+
+def damaged_weights_of_an_unfinished_fold(bench: Bench) -> None:
+    root = bench.begun()
+    cut(root / FOLD / "models/model.pt")
+    bench.patch.setattr(logging.getLogger(), "handlers", [])
+    assert bench.command(root) == 5
+    said = "pedseg_train: PS-A86: model.pt cannot be read: train the fold again with --no-resume\n"
+    assert bench.output.readouterr().err == said
+    assert bench.command(root, "--no-resume", "--epochs", "1") == 0
+
+
 def another_plan(bench: Bench) -> None:
     root = bench.begun()
     before = contents(root / FOLD)
@@ -639,6 +662,8 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     **{f"86-{name}": lambda bench, damage=damage: damaged_checkpoint(bench, damage) for name, damage in PIECES.items()},
     "86-both": two_damaged_checkpoints,
     "86-weights": damaged_weights,
+    "86-weights-train": damaged_weights_met_by_training,
+    "86-weights-begun": damaged_weights_of_an_unfinished_fold,
     "87-plan": another_plan,
     "87-exams": other_exams,
     "87-slices": other_slices,
