@@ -76,8 +76,8 @@ def run(job: Job, parser: argparse.ArgumentParser, arguments: list[str] | None =
         sys.stderr.write(privacy.trace(error))
         sys.stderr.write(f"{parser.prog}: a fault of pedseg itself ({type(error).__name__}): please report it\n")
         return ExitCode.BUG
-    except KeyboardInterrupt:
-        sys.stderr.write(f"{parser.prog}: interrupted\n")
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"{' '.join((f'{parser.prog}: interrupted', *map(str, interrupt.args)))}\n")
         return ExitCode.INTERRUPTED
     finally:
         _end_privacy(before)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from typing import Protocol, TypeVar
 
 from pedseg.errors import InputError, OutputError, PedsegError
@@ -77,13 +80,47 @@ def run_tasks(work: Callable[[T], R], tasks: Sequence[T], *, jobs: int) -> Itera
 def _pooled(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[tuple[T, R | Failure | None]]:
     """Results as they come; None for exams that were under way or waiting when a process died."""
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=context) as pool:
-        futures = {pool.submit(_attempt, work, task): task for task in tasks}
+    others = multiprocessing.active_children()
+    with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(tasks)), context, _follow_parent) as pool:
         try:
+            with _interrupts_held():
+                futures = {pool.submit(_attempt, work, task): task for task in tasks}
             for future in as_completed(futures):
                 yield futures[future], _outcome(future)
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            _end([child for child in multiprocessing.active_children() if child not in others])
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _follow_parent() -> None:
+    """In a process of the pool: it ends with its parent, however that ends, and leaves Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_behind, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_behind(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
+def _end(processes: Sequence[multiprocessing.process.BaseProcess]) -> None:
+    """Who ends the whole waits for no exam at hand; what one leaves half written is nobody's (see `partials`)."""
+    for process in processes:
+        process.terminate()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C goes to processes that still import too: those started inside hear none, this one does behind."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _outcome(future: Future[R | Failure]) -> R | Failure | None:

@@ -5,12 +5,41 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from pedseg.errors import InputError, OutputError
 from pedseg.workers import Failure, run_tasks
+
+SLEEPERS = """
+import argparse, os, sys, time
+from dataclasses import dataclass
+from pedseg.cli import make_parser, run
+from pedseg.workers import run_tasks
+
+@dataclass(frozen=True)
+class Nap:
+    key: tuple[str, ...]
+
+def nap(task: Nap) -> int:
+    os.write(1, b"asleep" + bytes([10]))
+    time.sleep(120)
+    return 1
+
+def job(flags: argparse.Namespace) -> None:
+    os.write(1, b"begun" + bytes([10]))
+    for task, result in run_tasks(nap, [Nap(("a",)), Nap(("b",)), Nap(("c",))], jobs=2):
+        raise AssertionError(result)
+
+if __name__ == "__main__":
+    sys.exit(run(job, make_parser("sleepers", "")))
+"""
+"""A command whose two processes sleep; a line as it begins, another as each falls asleep."""
 
 
 @dataclass(frozen=True)
@@ -100,3 +129,61 @@ def test_processes_compute_with_one_thread_and_the_variables_come_back(monkeypat
 
 def threads(_task: Sum) -> tuple[str | None, str | None]:
     return os.environ.get("OMP_NUM_THREADS"), os.environ.get("MKL_NUM_THREADS")
+
+
+@pytest.mark.parametrize(("lines", "seconds"), [(1, 0.05), (3, 0.0)])
+def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path, lines: int, seconds: float) -> None:
+    """They hold its output: whoever reads it would wait for ever."""
+    command = sleepers(tmp_path, lines, seconds)
+    try:
+        command.kill()
+        command.communicate(timeout=5)
+    finally:
+        end_group(command)
+    assert command.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("lines", "seconds"), [(1, 0.0), (1, 0.02), (1, 0.1), (1, 0.3), (2, 0.0), (3, 0.0), (3, 0.5)])
+def test_an_interrupted_command_ends_at_once_and_says_one_line(tmp_path: Path, lines: int, seconds: float) -> None:
+    """A terminal tells all of the group, processes that still import too."""
+    command = sleepers(tmp_path, lines, seconds)
+    try:
+        os.killpg(command.pid, signal.SIGINT)
+        _, said = command.communicate(timeout=5)
+    finally:
+        end_group(command)
+    assert said == "sleepers: interrupted\n"
+    assert command.returncode in {130, -signal.SIGINT}  # the latter where Python was in an `exec`; 130 to a shell
+
+
+def test_processes_end_at_once_with_a_parent_that_is_asked_to(tmp_path: Path) -> None:
+    command = sleepers(tmp_path, 3)
+    try:
+        command.terminate()
+        _, said = command.communicate(timeout=5)
+    finally:
+        end_group(command)
+    assert (said, command.returncode) == ("", 143)
+
+
+def sleepers(folder: Path, lines: int, seconds: float = 0.0) -> subprocess.Popen[str]:
+    """The command in a group of its own, once it has said so many lines, and some seconds more."""
+    script = folder / "sleepers.py"
+    script.write_text(SLEEPERS, "utf-8")
+    command = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert command.stdout
+    for _ in range(lines):
+        assert command.stdout.readline()
+    time.sleep(seconds)
+    return command
+
+
+def end_group(command: subprocess.Popen[str]) -> None:
+    """None is left, whatever the test has found."""
+    try:
+        os.killpg(command.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    command.communicate()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+import signal
+from typing import Any, NoReturn
 
 import torch
 from ignite.engine import Engine, Events
@@ -15,7 +16,7 @@ from pedseg.bundle.judge import Judge
 from pedseg.bundle.progress import History
 from pedseg.bundle.recipe import Recipe
 from pedseg.errors import ExitCode, ModelError, Notice, TrainingError
-from pedseg.networks.state_dicts import some
+from pedseg.networks.state_dicts import read_tensors, some
 from pedseg.storage.runs import WEIGHTS
 
 log = logging.getLogger("pedseg.train")
@@ -116,8 +117,7 @@ class Checkpoints:
             save_tensors(self.recipe.root / WEIGHTS, weights)
         self.generations.save(self._state(epoch, weights))
         if is_ending(engine):
-            log.info("ended from outside behind epoch %d: run the same command again to go on", epoch)
-            raise SystemExit(ExitCode.TERMINATED)
+            _end(engine, f"epoch {epoch}")
 
     def _end_in_epoch(self, engine: Engine) -> None:
         """Where the training is to end: keep this step, unless the epoch is about to be kept."""
@@ -128,9 +128,7 @@ class Checkpoints:
             state = self._state(engine.state.epoch - 1, _on_cpu(self.network))
             self._forget_former()
             self.generations.save({**state, "step": step, "running": self.history.running})
-        told = (step, engine.state.epoch)
-        log.info("ended from outside behind step %d of epoch %d: run the same command again to go on", *told)
-        raise SystemExit(ExitCode.TERMINATED)
+        _end(engine, f"step {step} of epoch {engine.state.epoch}")
 
     def _forget_former(self) -> None:
         """Remove the states of a training that this one starts over, now that it has one of its own to write."""
@@ -173,7 +171,7 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
 
     Raises:
         ModelError: PS-A87 the checkpoint belongs to another plan or fold, or to other slices; PS-A86, PS-A94 none of
-            two generations can be taken up.
+            two generations can be taken up; PS-A86 the weights of the best epoch are damaged.
         OutputError: PS-A106 no room for the training's states.
     """
     state = checkpoints.generations.newest() if enabled else None
@@ -186,6 +184,8 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
     checkpoints.take_up(state)
     checkpoints.history.rows[:] = state["history"]
     checkpoints.history.begun = state.get("running", {})
+    if checkpoints.history.rows and not checkpoints.history.prior:
+        read_tensors(checkpoints.recipe.root / WEIGHTS, remedy="train the fold again with --no-resume")
     epoch, step = int(state["epoch"]), int(state.get("step", 0))
     trainer.state.epoch = epoch
     trainer.state.iteration = epoch * trainer.state.epoch_length + step
@@ -202,8 +202,16 @@ def machine_of(network: nn.Module) -> dict[str, str | int]:
 
 
 def is_ending(engine: Engine) -> bool:
-    """Whether a training has been asked to end."""
-    return bool(getattr(engine.state, "ending", False))
+    """Whether a training has been asked to end: the signal's number stands there."""
+    return bool(getattr(engine.state, "ending", 0))
+
+
+def _end(engine: Engine, behind: str) -> NoReturn:
+    text = f"behind {behind}: run the same command again to go on"
+    if engine.state.ending == signal.SIGINT:  # type: ignore[attr-defined]
+        raise KeyboardInterrupt(text)
+    log.info("ended from outside %s", text)
+    raise SystemExit(ExitCode.TERMINATED)
 
 
 def _check_same(state: dict[str, Any], checkpoints: Checkpoints) -> None:

@@ -47,7 +47,7 @@ def check_fold(folder: Path, plan: Plan, fold: Fold) -> None:
     """Refuse to go on with a fold that was begun under other decisions, before anything of it is touched.
 
     Raises:
-        ModelError: PS-A87, with the values that differ.
+        ModelError: PS-A87, with the values that differ; PS-A86 it was finished, and its weights are damaged.
     """
     begun = folder / "configs"
     if not (begun / "plan.json").is_file() or not any(path.is_file() for path in Generations(folder).paths):
@@ -62,6 +62,7 @@ def check_fold(folder: Path, plan: Plan, fold: Fold) -> None:
             f"{folder.name} was begun under plan {before.resume_digest[:8]}, this one is {plan.resume_digest[:8]} "
             f"(other {named}): name another run with --run, or start over with --no-resume",
         )
+    _check_weights(folder)
 
 
 def is_finished(folder: Path, plan: Plan, fold: Fold) -> bool:
@@ -166,6 +167,17 @@ def finish_fold(recipe: Recipe, best_epoch: int) -> None:
             "files": {p.relative_to(root).as_posix(): file_digest(p) for p in paths},
         },
     )
+
+
+def _check_weights(folder: Path) -> None:
+    """No checkpoint holds those of the best epoch: who went on would seal what is damaged."""
+    try:
+        wanted = read_manifest(folder)["files"][WEIGHTS.as_posix()]
+    except ModelError:
+        return  # not finished: see `resume`
+    if not (folder / WEIGHTS).is_file() or file_digest(folder / WEIGHTS) != wanted:
+        text = f"{folder.name}/{WEIGHTS} is missing or not the file {MANIFEST} names"
+        raise ModelError("PS-A86", f"{text}: copy it again, or train the fold again with --no-resume")
 
 
 def _changed(before: Any, now: Any, place: str = "") -> list[str]:

@@ -25,6 +25,8 @@ from pedseg.inference.device import choose_device
 from pedseg.losses import Objective
 
 log = logging.getLogger("pedseg.train")
+GENTLE = (signal.SIGTERM, signal.SIGINT)
+"""Signals that ask a training to end; who started it may have them ignored, as `nohup` and `&` of a script do."""
 
 
 class EpochOrder:
@@ -115,7 +117,7 @@ def run_training(folder: Path, *, device: str = "auto", resume: bool = True) -> 
 def run_to_the_end(trainer: Any) -> None:
     """Train the epochs that are left; none where the checkpoint stands at the last.
 
-    A SIGTERM lets the step at hand be finished and kept, then ends the process (see `Checkpoints`).
+    A SIGTERM or a SIGINT lets the step at hand be finished and kept, then ends the training (see `Checkpoints`).
     """
     if trainer.state.epoch >= trainer.state.max_epochs:
         log.info("all %d epochs stand: nothing left to train", trainer.state.max_epochs)
@@ -126,17 +128,25 @@ def run_to_the_end(trainer: Any) -> None:
 
 @contextmanager
 def _ended_gently(trainer: Any) -> Iterator[None]:
-    """The first SIGTERM is a wish, the second is what it was before."""
+    """The first signal is a wish, the second is what it was before.
 
-    def ask(_number: int, _frame: object) -> None:
-        trainer.state.ending = True
-        signal.signal(signal.SIGTERM, previous)
+    A SIGINT that raises at once may do so in a destructor, where Python prints it and goes on.
+    """
 
+    def ask(number: int, _frame: object) -> None:
+        trainer.state.ending = number
+        restore()
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    heard = [number for number in GENTLE if signal.getsignal(number) != signal.SIG_IGN]
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, ask)
+    previous = {number: signal.signal(number, ask) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        restore()

@@ -164,11 +164,54 @@ def asked_twice(bench: Bench) -> None:
 
 
 def interrupted(bench: Bench) -> None:
-    """One line, though ignite would say more where nobody listens to it."""
-    at_step(bench, 3, lambda: signal.raise_signal(signal.SIGINT))
+    """One line, though ignite would say more where nobody listens to it; the step at hand is kept."""
+    at_step(bench, 27, lambda: signal.raise_signal(signal.SIGINT))
+    bench.patch.setattr(logging.getLogger(), "handlers", [])
+    assert bench.command() == 130
+    said = "pedseg_train: interrupted behind step 7 of epoch 2: run the same command again to go on\n"
+    assert bench.output.readouterr().err == said
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    bench.patch.undo()
+    assert bench.command() == 0
+    assert "resuming behind step 7 of epoch 2 of 4" in bench.output.readouterr().out
+    bench.check_same(bench.workspace)
+
+
+def interrupted_in_a_destructor(bench: Bench) -> None:
+    """Where Python prints what is raised, and goes on."""
+
+    class Gone:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    at_step(bench, 20, Gone)
+    bench.patch.setattr(logging.getLogger(), "handlers", [])
+    assert bench.command() == 130
+    said = "pedseg_train: interrupted behind epoch 1: run the same command again to go on\n"
+    assert bench.output.readouterr().err == said
+    assert len(log_rows(bench.fold)) == 1
+
+
+def interrupted_twice(bench: Bench) -> None:
+    """The second time nothing is waited for."""
+    at_step(bench, 27, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
     bench.patch.setattr(logging.getLogger(), "handlers", [])
     assert bench.command() == 130
     assert bench.output.readouterr().err == "pedseg_train: interrupted\n"
+    state = Generations(bench.fold).newest()
+    assert state is not None
+    assert (state["epoch"], state.get("step")) == (1, None)
+
+
+def interrupts_ignored(bench: Bench) -> None:
+    """As `&` of a script does."""
+    at_step(bench, 3, lambda: signal.raise_signal(signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert bench.command() == 0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def killed_while_saving(bench: Bench) -> None:
@@ -332,6 +375,29 @@ def damaged_weights(bench: Bench) -> None:
     flipped(root / FOLD / "models/model.pt")
     with pytest.raises(ModelError, match=r"PS-A86: fold_0/models/model.pt is missing or not the file run.json names"):
         load_model(root / FOLD).network("knee", torch.device("cpu"))
+
+
+def damaged_weights_met_by_training(bench: Bench) -> None:
+    """Nothing is sealed anew: one line says what helps, and what stands there stands."""
+    root = copied(bench.run.parents[2], bench.tmp / "finished")
+    flipped(root / FOLD / "models/model.pt")
+    before = contents(root / FOLD)
+    assert main(["0", "-w", str(root), "--device", "cpu"]) == 5
+    advice = "copy it again, or train the fold again with --no-resume"
+    text = f"PS-A86: fold_0/models/model.pt is missing or not the file run.json names: {advice}"
+    assert bench.output.readouterr().err == f"pedseg_train: {text}\n"
+    after = contents(root / FOLD)
+    assert {path for path in after if after[path] != before.get(path)} <= {root / FOLD / "lock"}
+
+
+def damaged_weights_of_an_unfinished_fold(bench: Bench) -> None:
+    root = bench.begun()
+    cut(root / FOLD / "models/model.pt")
+    bench.patch.setattr(logging.getLogger(), "handlers", [])
+    assert bench.command(root) == 5
+    said = "pedseg_train: PS-A86: model.pt cannot be read: train the fold again with --no-resume\n"
+    assert bench.output.readouterr().err == said
+    assert bench.command(root, "--no-resume", "--epochs", "1") == 0
 
 
 def another_plan(bench: Bench) -> None:
@@ -577,6 +643,9 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "82-term-epoch": asked_to_end_at_the_last_step_of_an_epoch,
     "82-term-twice": asked_twice,
     "82-interrupt": interrupted,
+    "82-interrupt-destructor": interrupted_in_a_destructor,
+    "82-interrupt-twice": interrupted_twice,
+    "82-interrupt-ignored": interrupts_ignored,
     "83": killed_while_saving,
     "84-start": no_room_at_the_start,
     "84-full": full_disk,
@@ -593,6 +662,8 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     **{f"86-{name}": lambda bench, damage=damage: damaged_checkpoint(bench, damage) for name, damage in PIECES.items()},
     "86-both": two_damaged_checkpoints,
     "86-weights": damaged_weights,
+    "86-weights-train": damaged_weights_met_by_training,
+    "86-weights-begun": damaged_weights_of_an_unfinished_fold,
     "87-plan": another_plan,
     "87-exams": other_exams,
     "87-slices": other_slices,
