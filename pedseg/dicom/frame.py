@@ -258,7 +258,7 @@ def series_key(header: Header) -> SeriesKey:
     words = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
     written = header.text("SeriesNumber")
     counted = whole(written)
-    return SeriesKey(*(header.text(word) for word in words), written if counted is None else str(counted))
+    return SeriesKey._make([*map(header.text, words), written if counted is None else str(counted)])
 
 
 def facts(header: Header) -> dict[str, str | int | float]:

@@ -146,7 +146,7 @@ def _split_contrasts(part: Part, name: str) -> list[Part]:
 
 def _split_between(part: Part, name: str) -> list[Part]:
     """Even stacks that lie between each other's slices; a value that changes half-way down splits nothing."""
-    groups = _group(part.frames, lambda f: getattr(f.phase, name))
+    groups = _group(part.frames, lambda f: _rounded(getattr(f.phase, name)))
     if len(groups) < 2 or min(len({f.place for f in g}) for g in groups.values()) < _STACK:
         return [part]
     along = [_places_along(part.frames[0], group) for group in groups.values()]
@@ -154,6 +154,11 @@ def _split_between(part: Part, name: str) -> list[Part]:
     if apart or not all(map(_even, along)):
         return [part]
     return _pieces(part, name, groups)
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to three digits: scanners print the same time with other last digits."""
+    return float(f"{value:.3g}") if isinstance(value, float) and value != round(value) else value
 
 
 def _places_along(first: Frame, frames: Sequence[Frame]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
