@@ -214,3 +214,10 @@ def test_every_fold_is_trained_once_whatever_interrupts(
 
 def files_of(folder: Path) -> list[Path]:
     return [p for p in folder.rglob("*") if p.is_file()]
+
+
+def test_what_a_former_attempt_left_without_its_record_is_made_again(fold: Path) -> None:
+    (half := fold / "test/shoulder/shoulder_0").mkdir(parents=True)
+    (half / "labels.nii.gz").touch()
+    assert keep(fold) == {}
+    assert set(kept(fold)) == BOTH
