@@ -214,7 +214,7 @@ def _prefer_magnitude(phases: list[Part]) -> tuple[list[Part], tuple[Notice, ...
     if not kept or len(kept) == len(phases):
         return phases, ()
     n_left = sum(len(part.frames) for part in phases) - sum(len(part.frames) for part in kept)
-    return kept, (Notice("PS-W21", f"{n_left} phase, real or imaginary images at the same positions were left out"),)
+    return kept, (Notice("PS-W21", f"{n_left} phase, real or imaginary images beside the magnitudes were left out"),)
 
 
 def complex_part(frame: Frame) -> bool:
