@@ -43,6 +43,8 @@ _STACK = 4
 """Fewer images with another contrast are no stack: a number that was written wrong."""
 _COUNTED = ("temporal_position", "trigger_time", "acquisition")
 """Numbers that may grow image by image through a volume and its phases."""
+_CORRECTED = ("ND", "NORM", "DIS2D", "DIS3D", "FIL", "FM")
+"""Words of Image Type for corrections, which may differ within a volume."""
 _COMPLEX_PARTS = ("P", "PHASE", "R", "REAL", "I", "IMAGINARY")
 
 
@@ -157,7 +159,9 @@ def _split_between(part: Part, name: str) -> list[Part]:
 
 
 def _rounded(value: Any) -> Any:
-    """Numbers to three digits: scanners print the same time with other last digits."""
+    """Numbers to three digits, for scanners print the same time with other last ones; kinds before corrections."""
+    if isinstance(value, tuple):
+        return tuple(word for word in value if word not in _CORRECTED)
     return float(f"{value:.3g}") if isinstance(value, float) and value != round(value) else value
 
 
@@ -214,7 +218,7 @@ def _prefer_magnitude(phases: list[Part]) -> tuple[list[Part], tuple[Notice, ...
     if not kept or len(kept) == len(phases):
         return phases, ()
     n_left = sum(len(part.frames) for part in phases) - sum(len(part.frames) for part in kept)
-    return kept, (Notice("PS-W21", f"{n_left} phase, real or imaginary images at the same positions were left out"),)
+    return kept, (Notice("PS-W21", f"{n_left} phase, real or imaginary images beside the magnitudes were left out"),)
 
 
 def complex_part(frame: Frame) -> bool:
