@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pedseg.domains import Domain, builtin_names, load_domains
 from pedseg.errors import UsageError, did_you_mean
+from pedseg.privacy import conceal
 from pedseg.storage.cases import nnunet_domain
 from pedseg.workspace import Workspace, checked_name
 
@@ -47,8 +48,10 @@ def find_sources(wanted: Sequence[str], workspace: Workspace) -> tuple[Source, .
 def _source(item: str, workspace: Workspace) -> Source:
     name, equals, path = item.partition("=")
     folder = Path(path).absolute() if equals else workspace.raw(checked_name(name))
+    if equals:
+        conceal(Path(path))
     if equals and not folder.is_dir():
-        raise UsageError("PS-A03", f"{name}={path}: no such folder: name the one that holds the exams")
+        raise UsageError("PS-A03", f"{name}={Path(path)}: no such folder: name the one that holds the exams")
     domain = _domain(name, folder)
     return Source(domain, folder, _recorded(folder, workspace) if equals else "")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pedseg import privacy
 from pedseg.errors import UsageError
 from pedseg.workspace import Workspace
 from pedseg_plan.sources import find_sources
@@ -67,3 +68,10 @@ def test_the_file_and_the_flag_use_one_name(tmp_path: Path):
     (tmp_path / "domain.yaml").write_text(CALF)
     with pytest.raises(UsageError, match=r"PS-A96: domain\.yaml calls the domain 'calf', asked was 'leg'"):
         find_sources([f"leg={tmp_path}"], Workspace(tmp_path / "ws"))
+
+
+def test_where_a_domain_lies_is_concealed(tmp_path: Path):
+    with pytest.raises(UsageError) as refusal:
+        find_sources(["knee=/x/ZZPHI_Anna//gone"], Workspace(tmp_path))
+    assert privacy.scrub(str(refusal.value)).startswith("PS-A03: knee=/x/…: no such folder")
+    privacy.reveal()
