@@ -190,7 +190,8 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
     trainer.state.epoch = epoch
     trainer.state.iteration = epoch * trainer.state.epoch_length + step
     behind = f"step {step} of epoch {epoch + 1}" if step else f"epoch {epoch}"
-    log.info("resuming behind %s of %d", behind, trainer.state.max_epochs)
+    if epoch < trainer.state.max_epochs:
+        log.info("resuming behind %s of %d", behind, trainer.state.max_epochs)
     return epoch
 
 

@@ -120,7 +120,8 @@ def run_to_the_end(trainer: Any) -> None:
     A SIGTERM or a SIGINT lets the step at hand be finished and kept, then ends the training (see `Checkpoints`).
     """
     if trainer.state.epoch >= trainer.state.max_epochs:
-        log.info("all %d epochs stand: nothing left to train", trainer.state.max_epochs)
+        told = (trainer.state.epoch, trainer.state.max_epochs)
+        log.info("%d epochs stand, %d are wanted: nothing left to train", *told)
         return
     with _ended_gently(trainer):
         trainer.run()

@@ -214,6 +214,13 @@ def interrupts_ignored(bench: Bench) -> None:
         signal.signal(signal.SIGINT, before)
 
 
+def fewer_epochs_than_stand(bench: Bench) -> None:
+    assert bench.command(bench.begun(), "--epochs", "2") == 0
+    said = bench.output.readouterr().out
+    assert "4 epochs stand, 2 are wanted: nothing left to train" in said
+    assert "resuming behind" not in said
+
+
 def killed_while_saving(bench: Bench) -> None:
     """Processes that do nothing but save 200 KB, each killed within a save or so behind its first."""
     generations = Generations(bench.tmp / "fold", "checkpoint")
@@ -646,6 +653,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "82-interrupt-destructor": interrupted_in_a_destructor,
     "82-interrupt-twice": interrupted_twice,
     "82-interrupt-ignored": interrupts_ignored,
+    "82-fewer": fewer_epochs_than_stand,
     "83": killed_while_saving,
     "84-start": no_room_at_the_start,
     "84-full": full_disk,
