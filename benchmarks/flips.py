@@ -24,7 +24,8 @@ import numpy as np
 import torch
 
 from benchmarks.demo import say
-from benchmarks.kills import make_place, plain, run_command
+from benchmarks.kill_targets import plain
+from benchmarks.kills import make_place, run_command
 from pedseg.bundle.generations import Generations
 from pedseg.errors import PedsegError
 from pedseg.inference import load_model

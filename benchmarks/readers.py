@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.readings import Reading
+
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MEMORY_BYTES = 8 << 30
 """Address space of a reader: an absurd header must not take the machine with it."""
@@ -32,43 +34,13 @@ USUAL = "Unable to determine manufacturer"
 """What dcm2niix warns of in every series of the catalogue, the whole ones too."""
 
 
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """A volume that a reader gave.
-
-    Args:
-        array: (I, J, K).
-        affine: (4, 4), voxel-centre index to RAS+ mm.
-    """
-
-    array: np.ndarray
-    affine: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What became of a folder.
-
-    Args:
-        readings: the volumes; none where the reader refused.
-        warnings: Python warnings, pedseg's notices, an exit code that is not 0.
-        printed: whether anything stood on stderr or, of a program, a warning on stdout.
-        end: why there is no reading: the error, "crashed" or "late".
-    """
-
-    readings: tuple[Reading, ...] = ()
-    warnings: tuple[str, ...] = ()
-    printed: bool = False
-    end: str = ""
-
-
 class Refused(Exception):  # noqa: N818
     """A program ended without a file."""
 
 
 def by_pedseg(path: Path, _scratch: Path, row: str) -> Iterator[Reading]:
     """With the keywords of the row, where it has any."""
-    from benchmarks.faults import catalogue
+    from benchmarks.fault_rows import catalogue
     from pedseg.dicom import read_volume
 
     volume = read_volume(path, **(catalogue()[row].choice if row else {}))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.readers import Outcome, Reading
+from benchmarks.readings import Outcome, Reading
 
 RIGHT_MM = 0.04
 """A voxel farther than this from its place is wrong."""

@@ -14,8 +14,10 @@ from mr_series import BASE, GRID, SLOPES, Grid, image, save, write_series
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from benchmarks import verdicts
-from benchmarks.faults import COLUMNS, Worker, catalogue, compared, failures, main, report, rule, run
-from benchmarks.readers import READERS, Outcome, Reading
+from benchmarks.fault_rows import catalogue, rule
+from benchmarks.faults import COLUMNS, Worker, compared, failures, main, report, run
+from benchmarks.readers import READERS
+from benchmarks.readings import Outcome, Reading
 from benchmarks.verdicts import (
     LOST,
     PICKED,

@@ -9,7 +9,8 @@ import pytest
 import torch
 from tiny import copied, write_exams
 
-from benchmarks.kills import JOBS, LostError, Outcome, Predict, Preprocess, Soak, Train, WrongError, soak
+from benchmarks.kill_targets import LostError, Predict, Preprocess, Train, WrongError
+from benchmarks.kills import JOBS, Outcome, Soak, soak
 from pedseg.bundle.generations import Generations
 from pedseg.workspace import Workspace
 
