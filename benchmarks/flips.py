@@ -2,8 +2,8 @@
 
 Run with `python -m benchmarks.flips --flips 1000` where pedseg is installed. Of every kind of file so many random bits
 are flipped, one at a time. A flip is *detected* where reading refuses the file or falls back on an earlier one,
-*without effect* where what is read is the same bit for bit, else *wrong*. Without effect are the line break behind a
-checksum, and of gzip most of the header and such bits as point from one run of equal bytes to another.
+*without effect* where what is read is the same bit for bit, else *wrong*. Without effect are, of gzip, most of the
+header and such bits as point from one run of equal bytes to another.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import torch
 from benchmarks.demo import say
 from benchmarks.kill_targets import plain
 from benchmarks.kills import make_place, run_command
+from pedseg.bundle.checkpoints import check_best
 from pedseg.bundle.generations import Generations
 from pedseg.errors import PedsegError
 from pedseg.inference import load_model
@@ -97,6 +98,7 @@ def kinds(place: Workspace) -> Iterator[Kept]:
     yield Kept("its checksum", newest.with_suffix(".sha256"), state, former)
     domain = next(iter(place.raw("x").parent.iterdir())).name
     yield Kept("weights, models/model.pt", fold / WEIGHTS, lambda: weights(fold, domain))
+    yield Kept("the same of a begun fold", fold / WEIGHTS, lambda: begun(fold))
     cache = sorted(place.cache("default", domain).glob("*.json"))[0]
     for suffix in ("image.npy", "labels.npy", "json"):
         path = cache.with_name(f"{cache.stem}.{suffix}")
@@ -135,6 +137,13 @@ def outcome(kept: Kept, expected: Any) -> str:
 def weights(fold: Path, domain: str) -> str:
     """Of one domain's network, as prediction reads them."""
     return "".join(plain(load_model(fold).network(domain, CPU).state_dict()))
+
+
+def begun(fold: Path) -> str:
+    """Weights of the best epoch so far, as a training that goes on checks them."""
+    state = Generations(fold).newest() or {}
+    check_best(fold / WEIGHTS, str(state["best"]))
+    return "".join(plain(torch.load(fold / WEIGHTS, weights_only=True)))
 
 
 def entry(folder: Path, case: str) -> tuple[str, bytes, bytes]:

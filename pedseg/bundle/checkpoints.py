@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
@@ -11,13 +12,14 @@ from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
 from pedseg.bundle.descent import gradient_scaler
-from pedseg.bundle.generations import Generations, check_room, save_tensors
+from pedseg.bundle.generations import Generations, check_room, noted_digest, save_tensors
 from pedseg.bundle.judge import Judge
 from pedseg.bundle.progress import History
 from pedseg.bundle.recipe import Recipe
 from pedseg.errors import ExitCode, ModelError, Notice, TrainingError
 from pedseg.networks.state_dicts import read_tensors, some
 from pedseg.storage.runs import WEIGHTS
+from pedseg.workspace import file_digest
 
 log = logging.getLogger("pedseg.train")
 ROOM = 10
@@ -58,6 +60,7 @@ class Checkpoints:
         self.plan = plan or recipe.plan.resume_digest
         self.slices: dict[str, str] = {}
         self.rate = 1.0
+        self.best = ""
         self.afresh = False
         self.scaler = gradient_scaler(recipe.plan.schedule.precision, next(network.parameters()).device)
         self.generations = Generations(recipe.root, "prior" if history.prior else "checkpoint")
@@ -91,6 +94,7 @@ class Checkpoints:
         if self.judge:
             self.judge.load(state)
         self.rate = float(state.get("rate", 1.0))
+        self.best = str(state.get("best", ""))
         if scaler := state.get("scaler"):
             self.scaler.load_state_dict(scaler)
 
@@ -114,7 +118,7 @@ class Checkpoints:
         weights = _on_cpu(self.network)
         self._forget_former()
         if sound and not self.history.prior and self.history.best_epoch == epoch:
-            save_tensors(self.recipe.root / WEIGHTS, weights)
+            self.best = save_tensors(self.recipe.root / WEIGHTS, weights, checksum=True)
         self.generations.save(self._state(epoch, weights))
         if is_ending(engine):
             _end(engine, f"epoch {epoch}")
@@ -150,6 +154,7 @@ class Checkpoints:
             "history": self.history.rows,
             "rate": self.rate,
             "scaler": self.scaler.state_dict(),
+            "best": self.best,
         }
         return {**state, **(self.judge.state() if self.judge else {})}
 
@@ -185,7 +190,7 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
     checkpoints.history.rows[:] = state["history"]
     checkpoints.history.begun = state.get("running", {})
     if checkpoints.history.rows and not checkpoints.history.prior:
-        read_tensors(checkpoints.recipe.root / WEIGHTS, remedy="train the fold again with --no-resume")
+        check_best(checkpoints.recipe.root / WEIGHTS, checkpoints.best)
     epoch, step = int(state["epoch"]), int(state.get("step", 0))
     trainer.state.epoch = epoch
     trainer.state.iteration = epoch * trainer.state.epoch_length + step
@@ -193,6 +198,24 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
     if epoch < trainer.state.max_epochs:
         log.info("resuming behind %s of %d", behind, trainer.state.max_epochs)
     return epoch
+
+
+def check_best(path: Path, digest: str) -> None:
+    """Refuse damaged weights of the best epoch: no checkpoint holds them, and the fold's end would seal them.
+
+    Args:
+        path: of the weights.
+        digest: that the state taken up knows. Where its training was killed in between, or another generation had to
+            be taken, the file is a later one, and the checksum beside it speaks.
+
+    Raises:
+        ModelError: PS-A86.
+    """
+    remedy = "train the fold again with --no-resume"
+    read_tensors(path, remedy=remedy)
+    if file_digest(path) not in {digest, noted_digest(path)}:
+        text = f"{path.name} is not the file that was written: it was damaged, or replaced"
+        raise ModelError("PS-A86", f"{text}: {remedy}")
 
 
 def machine_of(network: nn.Module) -> dict[str, str | int]:

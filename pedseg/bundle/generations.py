@@ -17,7 +17,9 @@ from pedseg.workspace import atomic_write, file_digest, put_bytes, write_text
 
 log = logging.getLogger("pedseg.train")
 PARTS = {"plan", "fold", "epoch", "network", "optimizer", "history"}
-SOMETIMES = {"rate", "scaler", "discriminator", "discriminator_optimizer", "step", "running", "slices", "machine"}
+SOMETIMES = {
+    "rate", "scaler", "discriminator", "discriminator_optimizer", "step", "running", "slices", "machine", "best",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,13 @@ class Generations:
             _checksum(path).unlink(missing_ok=True)
 
 
-def save_tensors(path: Path, value: Any, *, checksum: bool = False) -> None:
+def save_tensors(path: Path, value: Any, *, checksum: bool = False) -> str:
     """Write tensors whole or not at all.
 
-    The checksum goes before its file: a kill between the two costs the older generation, never the only one.
+    A checksum beside them goes before its file: a kill between the two costs the older generation, never the only one.
+
+    Returns:
+        sha256 of the file.
 
     Raises:
         OutputError: PS-A105, PS-A106 it cannot be written; what stood there stands.
@@ -86,8 +91,18 @@ def save_tensors(path: Path, value: Any, *, checksum: bool = False) -> None:
     check_room(path.parent, buffer.getbuffer().nbytes, what=path.name)
     with atomic_write(path) as temporary:
         put_bytes(temporary, buffer.getbuffer())
+        digest = file_digest(temporary)
         if checksum:
-            write_text(_checksum(path), file_digest(temporary) + "\n")
+            write_text(_checksum(path), digest + "\n")
+    return digest
+
+
+def noted_digest(path: Path) -> str | None:
+    """What stands in the checksum beside a file; None where there is none that can be read."""
+    try:
+        return _checksum(path).read_text("utf-8").removesuffix("\n")
+    except (OSError, ValueError):
+        return None
 
 
 def check_room(folder: Path, wanted: int, *, what: str) -> None:
@@ -111,7 +126,7 @@ def check_room(folder: Path, wanted: int, *, what: str) -> None:
 def _checked(path: Path) -> dict[str, Any] | None:
     """What a file holds, where it is as it was written; None where it is not."""
     try:
-        if _checksum(path).read_text("utf-8").strip() != file_digest(path):
+        if noted_digest(path) != file_digest(path):
             return None
         state = read_tensors(path)
     except (OSError, ValueError, ModelError):

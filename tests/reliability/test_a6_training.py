@@ -407,6 +407,36 @@ def damaged_weights_of_an_unfinished_fold(bench: Bench) -> None:
     assert bench.command(root, "--no-resume", "--epochs", "1") == 0
 
 
+def flipped_weights_of_an_unfinished_fold(bench: Bench) -> None:
+    """They still load: only their checksum tells."""
+    root = bench.begun()
+    path = root / FOLD / "models/model.pt"
+    whole = torch.load(path, weights_only=True)
+    next(iter(whole.values())).view(-1)[0] += 1
+    torch.save(whole, path)
+    bench.patch.setattr(logging.getLogger(), "handlers", [])
+    assert bench.command(root) == 5
+    what = "model.pt is not the file that was written: it was damaged, or replaced"
+    assert bench.output.readouterr().err == f"pedseg_train: PS-A86: {what}: train the fold again with --no-resume\n"
+
+
+def killed_between_weights_and_checksum(bench: Bench) -> None:
+    """The checksum is of weights that were never put in place: those that stand are of the state's best epoch."""
+    root = bench.begun()
+    (root / FOLD / "models/model.sha256").write_text("0" * 64 + "\n", "utf-8")
+    train(root)
+    bench.check_same(root)
+
+
+def killed_between_weights_and_state(bench: Bench) -> None:
+    """The weights are of an epoch that no state knows: they are made again."""
+    root = bench.begun()
+    for path in (root / FOLD / EVEN, (root / FOLD / EVEN).with_suffix(".sha256")):
+        path.unlink()
+    train(root)
+    bench.check_same(root)
+
+
 def another_plan(bench: Bench) -> None:
     root = bench.begun()
     before = contents(root / FOLD)
@@ -655,6 +685,8 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "82-interrupt-ignored": interrupts_ignored,
     "82-fewer": fewer_epochs_than_stand,
     "83": killed_while_saving,
+    "83-between-weights-and-checksum": killed_between_weights_and_checksum,
+    "83-between-weights-and-state": killed_between_weights_and_state,
     "84-start": no_room_at_the_start,
     "84-full": full_disk,
     "84-late": full_while_writing,
@@ -672,6 +704,7 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "86-weights": damaged_weights,
     "86-weights-train": damaged_weights_met_by_training,
     "86-weights-begun": damaged_weights_of_an_unfinished_fold,
+    "86-weights-begun-flipped": flipped_weights_of_an_unfinished_fold,
     "87-plan": another_plan,
     "87-exams": other_exams,
     "87-slices": other_slices,
