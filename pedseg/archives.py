@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import IO, Literal
 
 from pedseg.errors import InputError, ModelError, one_line
+from pedseg.partials import clear_partials, discard, partial_of
 from pedseg.privacy import shown
 from pedseg.workspace import output_error
 
@@ -53,6 +54,8 @@ def is_zip(path: Path | None) -> bool:
 def unpacked(path: Path, kind: Kind) -> Iterator[Path]:
     """Unpack a zip into a folder of its own (mode 0700), called as the zip, that goes away at the end.
 
+    What processes that were killed had unpacked goes away too.
+
     Where all lies in one folder inside the zip, that folder is given.
 
     Args:
@@ -64,8 +67,8 @@ def unpacked(path: Path, kind: Kind) -> Iterator[Path]:
         ModelError: PS-A154 a model is refused.
         OutputError: PS-A105, PS-A106 no place for the files.
     """
-    with TemporaryDirectory(prefix="pedseg-", ignore_cleanup_errors=True) as temporary:
-        folder = Path(temporary) / (re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).strip("._-")[:64] or kind)
+    with _private_folder(path) as temporary:
+        folder = temporary / (re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).strip("._-")[:64] or kind)
         try:
             _unpack(path, folder, MAX_FILES[kind])
         except (_RefusedError, zipfile.BadZipFile, EOFError, zlib.error, ValueError, NotImplementedError) as error:
@@ -77,6 +80,22 @@ def unpacked(path: Path, kind: Kind) -> Iterator[Path]:
         except OSError as error:
             raise output_error(error, path) from error
         yield _only_folder(folder)
+
+
+@contextmanager
+def _private_folder(path: Path) -> Iterator[Path]:
+    """A new folder in the system's place for temporary files, whose name tells the process it belongs to."""
+    place = Path(gettempdir()) / f"pedseg-{getattr(os, 'getuid', int)()}"
+    clear_partials(place)
+    folder = partial_of(place)
+    try:
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise output_error(error, path) from error
+    try:
+        yield folder
+    finally:
+        discard(folder)
 
 
 def _unpack(path: Path, folder: Path, max_files: int) -> None:

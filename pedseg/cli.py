@@ -9,11 +9,13 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pedseg import __version__, privacy
-from pedseg.errors import ExitCode, PedsegError
+from pedseg.errors import ExitCode, OutputError, PedsegError, UsageError, one_line
+from pedseg.exhaustion import out_of_memory, out_of_room, too_large
 
 DISCLAIMER = "Research only, not a medical device."
 NO_JOBS = "changes nothing here: one exam or fold is done at a time"
@@ -21,6 +23,24 @@ NO_JOBS = "changes nothing here: one exam or fold is done at a time"
 OWN = ("output", "workspace", "model", "pretrained", "predictions", "run")
 """Flags whose paths end in the user's own word: for what pedseg makes, and for methods that are compared."""
 Job = Callable[[argparse.Namespace], "int | None"]
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses in one line, as everything else does."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As its parent does, but a flag it does not know is named with the nearest one."""
+        flags, left = super().parse_known_args(args, namespace)
+        unknown = [text.split("=")[0] for text in left if text.startswith("-")]
+        if unknown:
+            known = [text for action in self._actions for text in action.option_strings if text.startswith("--")]
+            near = [f", did you mean {text}?" for text in get_close_matches(unknown[0], known, n=1)]
+            self.error("".join((f"unknown flag {unknown[0]}", *near)))
+        return flags, left
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise UsageError("PS-A139", f"{one_line(message)}: see {self.prog} --help")
 
 
 def make_parser(name: str, description: str, *, jobs: str = "processes") -> argparse.ArgumentParser:
@@ -31,7 +51,7 @@ def make_parser(name: str, description: str, *, jobs: str = "processes") -> argp
         description: what it does.
         jobs: what `-j` means.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=name, description=description, epilog=DISCLAIMER, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     shared = parser.add_argument_group("shared")
@@ -60,22 +80,25 @@ def run(job: Job, parser: argparse.ArgumentParser, arguments: list[str] | None =
         parser: from `make_parser`.
         arguments: else the command line.
     """
-    flags = parser.parse_args(arguments)
+    try:
+        flags = parser.parse_args(arguments)
+    except UsageError as error:
+        return _refuse(parser.prog, error, debug=False)
     flags.workspace = getattr(flags, "workspace", None)
     _start_log(flags)
     before = _start_privacy(flags)
     previous = signal.signal(signal.SIGTERM, _terminate) if _main_thread() else None
     try:
-        return int(job(flags) or ExitCode.DONE)
+        code = int(job(flags) or ExitCode.DONE)
+        sys.stdout.flush()
+        return code
     except PedsegError as error:
         return _refuse(parser.prog, error, flags.debug)
     except BrokenPipeError:
         sys.stderr.close()
         return ExitCode.OUTPUT
     except Exception as error:  # noqa: BLE001 - Python's own traceback quotes what libraries quote of a header
-        sys.stderr.write(privacy.trace(error))
-        sys.stderr.write(f"{parser.prog}: a fault of pedseg itself ({type(error).__name__}): please report it\n")
-        return ExitCode.BUG
+        return _fail(parser.prog, error, flags.debug)
     except KeyboardInterrupt as interrupt:
         sys.stderr.write(f"{' '.join((f'{parser.prog}: interrupted', *map(str, interrupt.args)))}\n")
         return ExitCode.INTERRUPTED
@@ -152,6 +175,19 @@ def _refuse(program: str, error: PedsegError, debug: bool) -> int:
         sys.stderr.write(privacy.trace(error))
     sys.stderr.write(f"{program}: {privacy.scrub(str(error))}\n")
     return int(error.exit_code)
+
+
+def _fail(program: str, error: Exception, debug: bool) -> int:
+    """A fault of pedseg, unless it is what any job may meet anywhere: no memory, or no room for its lines."""
+    if out_of_memory(error):
+        return _refuse(program, too_large("the job"), debug)
+    if out_of_room(error):
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - Python fails on its lines again at its end
+        said = OutputError("PS-A106", "no space left for what the command says: free some, then run again")
+        return _refuse(program, said, debug)
+    sys.stderr.write(privacy.trace(error))
+    sys.stderr.write(f"{program}: a fault of pedseg itself ({type(error).__name__}): please report it\n")
+    return ExitCode.BUG
 
 
 def _main_thread() -> bool:

@@ -15,6 +15,7 @@ from multiprocessing.connection import wait
 from typing import Protocol, TypeVar
 
 from pedseg.errors import InputError, OutputError, PedsegError
+from pedseg.exhaustion import out_of_memory, too_large
 from pedseg.privacy import trace
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -137,15 +138,10 @@ def _attempt(work: Callable[[T], R], task: T) -> R | Failure:
         raise
     except PedsegError as error:
         return Failure(task.key, error)
-    except MemoryError as error:
-        return Failure(task.key, _too_large(task), trace(error))
     except Exception as error:  # noqa: BLE001 - a fault in one exam must not stop the others
+        if out_of_memory(error):
+            return Failure(task.key, too_large("/".join(task.key)), trace(error))
         return Failure(task.key, RuntimeError(f"{type(error).__name__}, a fault of pedseg itself"), trace(error))
-
-
-def _too_large(task: Task) -> InputError:
-    name = "/".join(task.key)
-    return InputError("PS-A165", f"{name} wants more memory than there is: free memory, or run again with -j 1")
 
 
 def _killed(task: Task) -> InputError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pedseg.errors import OutputError, UsageError
+from pedseg.exhaustion import out_of_room
 from pedseg.partials import (
     ASIDE,
     clear_partials,
@@ -243,7 +243,7 @@ def file_digest(path: Path) -> str:
 
 def output_error(error: OSError, path: Path) -> OutputError:
     """The typed form of an operating system's refusal to write."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if out_of_room(error):
         return OutputError("PS-A106", f"no space left while writing {path.name}: free some, then run again")
     return OutputError("PS-A105", f"cannot write {path.name} ({error.strerror}): choose a writable place")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pedseg.archives import is_zip, unpacked
 from pedseg.dicom.words import part_of_body
 from pedseg.errors import ExitCode, ModelError, Notice, OutputError, PedsegError, UsageError
+from pedseg.exhaustion import memory_for
 from pedseg.memory import Estimate, fitting_jobs
 from pedseg.plan.memory import plan_prediction_gib
 from pedseg.privacy import scrub
@@ -108,7 +109,8 @@ def pedseg_predict(
     if not single:
         return _predict_all(folders, output, model, options)
     for exam in folders:
-        _predict_exam(exam, output, model, options)
+        with memory_for("the exam"):
+            _predict_exam(exam, output, model, options)
     return {}
 
 
@@ -160,7 +162,8 @@ def _predict_all(
     failed: dict[str, PedsegError] = {}
     for exam, folder in folders.items():
         try:
-            _predict_exam(exam, folder, model, options)
+            with memory_for(exam.name):
+                _predict_exam(exam, folder, model, options)
         except (UsageError, ModelError, OutputError):
             raise
         except PedsegError as error:

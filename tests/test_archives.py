@@ -6,6 +6,8 @@ import random
 import shutil
 import stat
 import struct
+import subprocess
+import sys
 import tempfile
 import warnings
 import zipfile
@@ -218,6 +220,21 @@ def test_changed_zips_are_unpacked_or_refused(tmp_path: Path) -> None:
         except PedsegError:
             refused += 1
     assert refused > 200
+
+
+def test_what_a_killed_process_had_unpacked_goes_with_the_next(tmp_path: Path, temporary: Path) -> None:
+    path = zipped(tmp_path / "exam.zip", {"im1": b"voxels"})
+    code = (
+        "import os, sys, tempfile; from pathlib import Path; from pedseg.archives import unpacked\n"
+        f"tempfile.tempdir = {str(temporary)!r}\n"
+        f"with unpacked(Path({str(path)!r}), 'exam'): os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    (left,) = temporary.iterdir()
+    assert [file.read_bytes() for file in left.rglob("im1")] == [b"voxels"]
+    with unpacked(path, "exam") as folder, unpacked(path, "exam") as other:
+        assert not left.exists()
+        assert (folder / "im1").read_bytes() == (other / "im1").read_bytes() == b"voxels"
 
 
 def test_only_a_file_that_is_called_so_is_a_zip(tmp_path: Path) -> None:

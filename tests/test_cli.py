@@ -4,7 +4,10 @@ import argparse
 import logging
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +112,47 @@ def test_the_workspace_is_none_where_not_given():
     outcome(lambda flags: seen.append(flags.workspace))
     outcome(lambda flags: seen.append(flags.workspace), "-w", "here")
     assert [str(w) for w in seen] == ["None", "here"]
+
+
+def test_a_usage_error_is_one_line(capsys):
+    for wrong, said in (
+        (["-j", "0"], "argument -j/--jobs: must be at least 1, got 0"),
+        (["--quite"], "unknown flag --quite, did you mean --quiet?"),
+        (["--nothing-like-it=3"], "unknown flag --nothing-like-it"),
+        (["somewhere"], "unrecognized arguments: somewhere"),
+    ):
+        assert outcome(lambda _: None, *wrong) == 2
+        assert capsys.readouterr().err == f"{PARSER.prog}: PS-A139: {said}: see {PARSER.prog} --help\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    ],
+)
+def test_memory_that_has_run_out_is_no_fault_of_pedseg(error: Exception, capsys):
+    def job(_: argparse.Namespace) -> None:
+        raise error
+
+    assert outcome(job) == 3
+    said = "PS-A165: the job wants more memory than there is: free some, or run again with -j 1"
+    assert capsys.readouterr().err == f"{PARSER.prog}: {said}\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_below_the_output_of_a_command():
+    code = "import sys, logging; from pedseg.cli import make_parser, run\n"
+    code += "job = lambda _: [logging.getLogger('pedseg').info('line') for _ in range(int(sys.argv[1]))] and None\n"
+    code += "sys.exit(run(job, make_parser('some', ''), []))"
+    for lines in ("1", "5000"):
+        command = [sys.executable, "-c", code, lines]
+        with Path("/dev/full").open("w") as full:
+            ran = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+        said = "PS-A106: no space left for what the command says: free some, then run again"
+        assert (ran.returncode, ran.stderr) == (6, f"some: {said}\n")
 
 
 def test_version_and_disclaimer(capsys):

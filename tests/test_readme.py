@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from pedseg.domains import Domain
+from pedseg.errors import UsageError
 from pedseg.names import NetworkName
 from pedseg.plan import DomainPlan, Plan
 from pedseg.plan.fingerprint import DomainSummary, ExamFacts, Intensity, StructureFacts
@@ -127,8 +128,8 @@ def test_commands_in_the_pages_parse(page: str, line: str, generate: types.Modul
     words = shlex.split(line, comments=True)
     try:
         generate.parser_of(words[0]).parse_args(words[1:])
-    except SystemExit:
-        pytest.fail(f"{page}: {line}")
+    except (SystemExit, UsageError) as error:
+        pytest.fail(f"{page}: {line}: {error}")
 
 
 def test_make_targets_in_the_pages_exist() -> None:

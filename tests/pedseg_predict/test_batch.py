@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from tiny import make_exam, write_dicom
 
 from pedseg.domains import load_domains
+from pedseg.inference import predict_volume
 from pedseg_predict.__main__ import main
 
 KNEE, ANKLE = load_domains(["knee", "ankle"])
@@ -79,3 +82,24 @@ def test_a_header_that_speaks_of_another_joint_is_told(
 def test_a_file_of_weights_is_no_model(batch: Path, tiny_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert predict(batch, tiny_run / "fold_0" / "models" / "model.pt", "--each") == 2
     assert "PS-A125: model.pt is a file: name the folder of the run" in capsys.readouterr().err
+
+
+def test_an_exam_too_large_for_the_memory_costs_no_other(
+    batch: Path, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What torch itself says of an allocation beyond any memory."""
+    exams = []
+
+    def greedy(*arguments: Any, **more: Any) -> Any:
+        exams.append(arguments)
+        return torch.empty(1 << 50) if len(exams) % 2 else predict_volume(*arguments, **more)
+
+    monkeypatch.setattr("pedseg.inference.predict_volume", greedy)
+    said = "the exam wants more memory than there is: free some, or run again with -j 1"
+    assert predict(batch / "knee_1", tiny_run) == 3
+    assert capsys.readouterr().err == f"pedseg_predict: PS-A165: {said}\n"
+    exams.clear()
+    assert predict(batch, tiny_run, "--each") == 7
+    failed = json.loads((tmp_path / "out" / "failed.json").read_text("utf-8"))
+    assert failed == {"knee_1": f"PS-A165: {said.replace('the exam', 'knee_1')}"}
+    assert (tmp_path / "out" / "knee_2" / "prediction.json").is_file()
