@@ -2,7 +2,7 @@
 
 A file must come back as a value that keeps its promise, or as one typed refusal on one printable line; within ten
 seconds and two GiB. All else is a fault and is kept, with what makes it again. Exit code 1 where there was one. Run
-with `python -m benchmarks.fuzz --dicom 10000 --nifti 2000 --plans 1000`; some minutes on two cores.
+with `python -m benchmarks.fuzz --dicom 10000 --nifti 2000 --plans 1000 --packed 1000`; some minutes on two cores.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from typing import Any
 
 from benchmarks.demo import say
 from benchmarks.fuzz_targets import TARGETS, Target
-from pedseg.errors import ERRORS, PedsegError, one_line
+from pedseg.errors import ERRORS, OutputError, PedsegError, one_line
 
-KINDS = ("dicom", "nifti", "plans")
+KINDS = {"dicom": 10_000, "nifti": 2_000, "plans": 1_000, "packed": 1_000}
+"""And how many files of each are usual."""
 SECONDS = 10.0
 BYTES = 2 << 30
 """More than before the file: address space, so that what is asked for counts, not what is touched."""
@@ -136,6 +137,8 @@ def _refusal_fault(error: PedsegError) -> str:
         return f"a refusal that is not one printable line: {text[:200]!r}"
     if error.code not in ERRORS or error.exit_code == 1:
         return f"an unknown refusal: {text}"
+    if isinstance(error, OutputError):
+        return f"the output is blamed for what is read: {text}"
     chain: BaseException | None = error
     while chain := chain.__cause__ or chain.__context__ if chain else None:
         if isinstance(chain, MemoryError):
@@ -292,7 +295,7 @@ def fuzz(kind: str, n: int, *, seed: int, jobs: int, keep: Path, until: float) -
 def parser() -> argparse.ArgumentParser:
     """Flags of the command."""
     flags = argparse.ArgumentParser("fuzz", description="Spoilt files through pedseg's readers.")
-    for kind, usual in zip(KINDS, (10_000, 2_000, 1_000), strict=True):
+    for kind, usual in KINDS.items():
         flags.add_argument(f"--{kind}", type=int, default=usual, help=f"files ({usual})")
     flags.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
     flags.add_argument("--seed", type=int, default=0, help="another one makes other files")

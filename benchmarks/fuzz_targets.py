@@ -14,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.mutate import Mutator, spoil_bytes, spoil_dicom, spoil_header_text, spoil_json, spoil_nifti
+from benchmarks.mutate import Mutator, spoil_bytes, spoil_dicom, spoil_header_text, spoil_json, spoil_nifti, spoil_zip
+from pedseg.archives import MAX_BYTES, Kind, unpacked
 from pedseg.dicom import ReadOptions, read_volume
 from pedseg.dicom.segmentation import read_segmentation
 from pedseg.domains import load_domains
 from pedseg.evaluation.scores import read_scores
+from pedseg.networks.state_dicts import read_tensors
 from pedseg.plan import load_plan
 from pedseg.storage.cases import find_cases, nnunet_domain
 from pedseg.storage.runs import fold_plan
@@ -38,7 +40,7 @@ class Target:
     """One way into pedseg.
 
     Args:
-        kind: `dicom`, `nifti` or `plans`.
+        kind: `dicom`, `nifti`, `plans` or `packed`.
         seeds: files of the corpus.
         spoil: makes a file of a seed.
         read: writes bytes into an empty folder and reads them; see the module.
@@ -179,6 +181,27 @@ def score_table(data: bytes, folder: Path) -> None:
     read_scores(folder / "scores.csv")
 
 
+def zip_of(kind: Kind) -> Callable[[bytes, Path], None]:
+    """A spoilt zip: what comes out of it lies below its own folder, and goes with it."""
+
+    def read(data: bytes, folder: Path) -> None:
+        (folder / "packed.zip").write_bytes(data)
+        with unpacked(folder / "packed.zip", kind) as inside:
+            out = [path for path in inside.rglob("*") if not path.resolve().is_relative_to(inside.resolve())]
+            odd = [path for path in inside.rglob("*") if path.is_symlink() or not (path.is_file() or path.is_dir())]
+            size = sum(path.stat().st_size for path in inside.rglob("*") if path.is_file())
+        if out or odd or size > MAX_BYTES or inside.exists():
+            raise WrongError(f"{len(out)} files outside, {len(odd)} no files, {size} bytes")
+
+    return read
+
+
+def checkpoint(data: bytes, folder: Path) -> None:
+    """Spoilt weights: plain values and tensors, none larger than its file explains."""
+    (folder / "model.pt").write_bytes(data)
+    read_tensors(folder / "model.pt")
+
+
 def _names(folder: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{folder}/{name}" for name in names)
 
@@ -206,6 +229,9 @@ TARGETS: dict[str, Target] = {
     "dataset": Target("plans", _names("texts", "dataset.json"), spoil_json, dataset_file),
     "manifest": Target("plans", _names("texts", "run.json"), spoil_json, fold_manifest),
     "scores": Target("plans", _names("texts", "scores.csv"), spoil_bytes, score_table),
+    "zipped exam": Target("packed", _names("packed", "exam.zip"), spoil_zip, zip_of("exam")),
+    "zipped model": Target("packed", _names("packed", "model.zip"), spoil_zip, zip_of("model")),
+    "checkpoint": Target("packed", _names("packed", "model.pt"), spoil_zip, checkpoint, 2),
 }
 
 

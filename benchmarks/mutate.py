@@ -1,4 +1,4 @@
-"""Ways to spoil a file: bytes of any kind, DICOM elements, NIfTI fields, lines of a text header, values of JSON.
+"""Ways to spoil a file: bytes, DICOM elements, NIfTI fields, lines of a text header, values of JSON, zips' members.
 
 Every mutator takes a generator of random numbers, so that a number makes the same file again.
 """
@@ -6,8 +6,12 @@ Every mutator takes a generator of random numbers, so that a number makes the sa
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import stat
 import struct
+import warnings
+import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from random import Random
@@ -63,6 +67,14 @@ _VALUES: tuple[Any, ...] = (
     "\x1b[2J", "../../x", "/etc/passwd", "=1+1", "a" * 5000, "\ud800", "nan", [], {}, [[]], [{}], {"": 0}, [0] * 2000,
     {"schema": 1}, "$import os", {"_target_": "os.system"}, "!!python/object:os.system", float("nan"), float("inf"),
 )  # fmt: skip
+
+
+_NAMES = (
+    "../x", "/etc/passwd", "a/../../x", "C:\\x", "C:x", "a\\..\\x", ".", "..", "a//b", "a/", "x" * 300, "IM1", "im1",
+    "I\u0307", "\x1b[2J", "d/" * 40 + "x", "=1+1", "con", "", " ", "configs/plan.json", "run.json", "data.pkl",
+    "byteorder",
+)  # fmt: skip
+_MODES = (0, stat.S_IFREG, stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO, stat.S_IFDIR)
 
 
 def spoil_bytes(draw: Random, data: bytes, others: Sequence[bytes]) -> bytes:
@@ -237,6 +249,51 @@ def spoil_header_text(draw: Random, data: bytes, others: Sequence[bytes]) -> byt
             case 4:
                 lines.insert(i, draw.choice(_LINES))
     return "\n".join(lines).encode("latin-1", "replace") + mark + body
+
+
+def spoil_zip(draw: Random, data: bytes, others: Sequence[bytes]) -> bytes:
+    """Members lost, doubled, renamed, of another kind, spoilt under a right checksum, packed; then raw bytes."""
+    if draw.random() < 0.3:
+        return spoil_bytes(draw, data, others)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = [(member, archive.read(member)) for member in archive.infolist()]
+    for _ in range(draw.choice((1, 1, 2, 4))):
+        _spoil_member(draw, members)
+    made = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(made, "w") as archive:
+        warnings.simplefilter("ignore")  # of equal names
+        for member, content in members:
+            archive.writestr(member, content)
+    spoilt = made.getvalue()
+    if draw.random() < 0.3:  # its directory stands last
+        cut = max(0, len(spoilt) - draw.choice((22, 120, 400)))
+        spoilt = spoilt[:cut] + spoil_bytes(draw, spoilt[cut:], others)
+    return spoilt
+
+
+def _spoil_member(draw: Random, members: list[tuple[zipfile.ZipInfo, bytes]]) -> None:
+    at = draw.randrange(len(members))
+    member, content = members[at]
+    changed = zipfile.ZipInfo(member.filename, member.date_time)
+    changed.compress_type, changed.external_attr = member.compress_type, member.external_attr
+    match draw.randrange(7):
+        case 0 if len(members) > 1:
+            del members[at]
+            return
+        case 1:
+            members.insert(draw.randrange(len(members) + 1), (changed, content))
+            return
+        case 2:
+            changed.filename = draw.choice((*_NAMES, member.filename.upper(), f"{member.filename}/{member.filename}"))
+        case 3:
+            changed.external_attr = draw.choice(_MODES) << 16
+        case 4:
+            changed.compress_type = draw.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA))
+        case 5:
+            content = draw.choice((b"", bytes(draw.choice((1, 1 << 16, 1 << 22))), content * 50))
+        case _:
+            content = spoil_bytes(draw, content or b"0", [content])
+    members[at] = (changed, content)
 
 
 def spoil_json(draw: Random, data: bytes, others: Sequence[bytes]) -> bytes:

@@ -35,7 +35,6 @@ _MAX_DIRECTORY = 8 << 20
 _MAX_DEPTH = 32
 _MAX_PART = 255
 _DRIVE = re.compile(r"^[A-Za-z]:")
-_A_FILE = "a file in it"
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _LINK_FIELD, _LINK_FIELD_BARE = 0x000D, 12
 """PKWARE's extra field for UNIX: what goes beyond its dates and owner is the target of a link."""
@@ -100,11 +99,11 @@ def _private_folder(path: Path) -> Iterator[Path]:
 
 def _unpack(path: Path, folder: Path, max_files: int) -> None:
     with _ShortReads(path) as file, zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            _check(member)
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > max_files:
             raise _RefusedError(f"it holds {len(members)} files, at most {max_files} are unpacked")
-        for member in archive.infolist():
-            _check(member)
         _check_distinct(members)
         folder.mkdir(mode=0o700)
         room = min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * path.stat().st_size))
@@ -116,7 +115,14 @@ def _unpack(path: Path, folder: Path, max_files: int) -> None:
 
 
 class _ShortReads(FileIO):
-    """A file that refuses to be read in one large piece, as the zip's own directory is."""
+    """A file that refuses to be read in one large piece, as the zip's own directory is, or outside itself."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place."""
+        try:
+            return super().seek(offset, whence)
+        except (OSError, OverflowError) as error:
+            raise zipfile.BadZipFile("an offset that leads out of the file") from error
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Up to `size` bytes."""
@@ -132,8 +138,7 @@ def _inflate(stream: IO[bytes], written: IO[bytes], member: zipfile.ZipInfo, roo
     while chunk := stream.read(_CHUNK):
         size += len(chunk)
         if size > limit:
-            told = shown(member.filename, _A_FILE)
-            raise _RefusedError(f"{told} grows to more than {MAX_RATIO} times its packed size")
+            raise _RefusedError(f"{_a_file(member.filename)} grows to more than {MAX_RATIO} times its packed size")
         if size > room:
             raise _RefusedError(f"its files grow beyond {MAX_BYTES >> 30} GiB or {MAX_RATIO} times its own size")
         written.write(chunk)
@@ -143,16 +148,16 @@ def _inflate(stream: IO[bytes], written: IO[bytes], member: zipfile.ZipInfo, roo
 def _check(member: zipfile.ZipInfo) -> None:
     """Refuse a member that is no plain file or folder below the zip's root."""
     name = member.orig_filename
-    told = shown(name, _A_FILE)
+    told = _a_file(name)
     if name.startswith("/") or _DRIVE.match(name) or "\\" in name or "\0" in name:
-        raise _RefusedError(f"the name {told} is not relative, or not plain")
+        raise _RefusedError(f"{told} has a name that is not relative, or not plain")
     parts = _parts(member)
     if ".." in name.split("/") or not parts:
-        raise _RefusedError(f"the name {told} leads out of it")
+        raise _RefusedError(f"{told} has a name that leads out of it")
     if len(parts) > _MAX_DEPTH or max(len(os.fsencode(part)) for part in parts) > _MAX_PART:
-        raise _RefusedError(f"the name {told} is too long or too deep")
+        raise _RefusedError(f"{told} has a name that is too long or too deep")
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR) or _has_link(member.extra):
-        raise _RefusedError(f"{told} is a link or a device, not a file")
+        raise _RefusedError(f"{told} is a link or a device")
     if member.flag_bits & _ENCRYPTED:
         raise _RefusedError(f"{told} is encrypted")
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -166,11 +171,20 @@ def _check_distinct(members: Sequence[zipfile.ZipInfo]) -> None:
     for member in members:
         key = tuple(unicodedata.normalize("NFC", part.casefold()) for part in _parts(member))
         if key in files:
-            raise _RefusedError(f"two files are called {shown(member.filename, _A_FILE)}")
+            raise _RefusedError(f"two files in it have one name{_bracketed(member.filename)}")
         files.add(key)
         folders.update(key[:n] for n in range(1, len(key)))
     if both := files & folders:
-        raise _RefusedError(f"{shown('/'.join(min(both)), _A_FILE)} is a file and a folder")
+        raise _RefusedError(f"{_a_file('/'.join(min(both)))} is a folder too")
+
+
+def _a_file(name: str) -> str:
+    return f"a file in it{_bracketed(name)}"
+
+
+def _bracketed(name: str) -> str:
+    told = shown(name, "")
+    return f" ({told})" if told else ""
 
 
 def _parts(member: zipfile.ZipInfo) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import gzip
 import json
 import shutil
 import sys
+import zipfile
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+import torch
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
@@ -55,11 +57,12 @@ PACKED = {"rle": RLELossless, "jpeg2000": JPEG2000Lossless, "jpeg_ls": JPEGLSLos
 
 def main() -> None:
     """Write all of them."""
-    for name in ("dicom", "images", "texts"):
+    for name in ("dicom", "images", "texts", "packed"):
         shutil.rmtree(CORPUS / name, ignore_errors=True)
     make_dicom(CORPUS / "dicom")
     make_images(CORPUS / "images")
     make_texts(CORPUS / "texts")
+    make_packed(CORPUS / "packed")
 
 
 def make_dicom(folder: Path) -> None:
@@ -171,6 +174,21 @@ def make_texts(folder: Path) -> None:
     write_json(folder / "run.json", {"plan": plan.digest, "files": files})
     (folder / "domain.yaml").write_text("name: wrist\nbody_part: [WRIST]\nstructures:\n- {name: a, color: '#aabb00'}\n")
     (folder / "scores.csv").write_text("exam,domain,structure,metric,value,unit\n0,knee,femur,dice,0.91,fraction\n")
+
+
+def make_packed(folder: Path) -> None:
+    """An exam and a model in zips, and weights as torch writes them, which are a zip too."""
+    folder.mkdir(parents=True)
+    inside = {"exam": ("dicom/series/im1.dcm", "dicom/series/im2.dcm"), "model": ("texts/plan.json", "texts/run.json")}
+    for name, members in inside.items():
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as archive:
+            for member in members:
+                info = zipfile.ZipInfo(f"{name}/{Path(member).name}")  # of no date
+                info.external_attr = 0o100644 << 16
+                archive.writestr(info, (CORPUS / member).read_bytes(), zipfile.ZIP_DEFLATED)
+    draw = torch.Generator().manual_seed(0)
+    weights = {f"encoder.{k}.weight": torch.randn(4, 2, generator=draw) for k in range(3)}
+    torch.save({"network": weights, "epoch": 3, "history": [{"loss": 0.5}]}, folder / "model.pt")
 
 
 def write_json(path: Path, value: Any) -> None:

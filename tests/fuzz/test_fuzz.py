@@ -14,10 +14,10 @@ from benchmarks import fuzz
 from benchmarks.fuzz import KINDS, Case, Tally, judge, outcomes
 from benchmarks.fuzz_targets import CORPUS, FOUND, TARGETS, Target, WrongError, among_good
 from benchmarks.mutate import spoil_bytes
-from pedseg.errors import InputError
+from pedseg.errors import InputError, OutputError
 
 KEPT = sorted(FOUND.glob("*/*.bin"))
-SHORT = {"dicom": 60, "nifti": 150, "plans": 200}
+SHORT = {"dicom": 60, "nifti": 150, "plans": 200, "packed": 200}
 
 
 def files() -> Iterator[Path]:
@@ -98,6 +98,7 @@ def chained(_data: bytes, _folder: Path) -> None:
         (raises(InputError("PS-A121", "two\nlines")), "PS-A121", "not one printable line"),
         (raises(InputError("PS-A121", "long" * 999)), "PS-A121", "not one printable line"),
         (chained, "PS-A121", "more than 2 GiB"),
+        (raises(OutputError("PS-A105", "cannot write")), "PS-A105", "the output is blamed"),
         (warns, "read", "patient's name"),
         (raises(InputError("PS-A121", "fine")), "PS-A121", ""),
         (lambda _data, _folder: None, "read", ""),
