@@ -206,6 +206,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A138": ("InputError", "some images of a volume are MONOCHROME1, or cannot be inverted"),
     "PS-A137": ("ModelError", "a prediction was made with other weights than the fold has now"),
     "PS-A139": ("UsageError", "a flag is unknown, or not used as it is meant"),
+    "PS-A140": ("ModelError", "the weights are not those that were asked for"),
     "PS-A153": ("InputError", "a zip of an exam is not safe to unpack, or damaged"),
     "PS-A154": ("ModelError", "a zip of a model is not safe to unpack, or damaged"),
     "PS-A155": ("InputError", "packed data would grow far beyond their file"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pedseg_predict.job import PredictOptions, pedseg_predict
+    from pedseg_predict.job import pedseg_predict
+    from pedseg_predict.options import PredictOptions
 
 __all__ = ["PredictOptions", "pedseg_predict"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -27,13 +28,22 @@ def parser() -> argparse.ArgumentParser:
     )
     flags.add_argument("-d", "--domain", help="such as knee; else told from the exam")
     flags.add_argument("--each", action="store_true", help="every folder inside the input is a DICOM exam of its own")
-    flags.add_argument("--series", help="which series of a DICOM folder: its index in the list, or its UID")
+    flags.add_argument("--series", help="which series of a DICOM folder: its index in the list, its UID, or all")
     flags.add_argument("--echo", type=int, help="which echo of a series")
     flags.add_argument("--phase", type=int, help="which phase of a series")
     _add_reading(flags)
     flags.add_argument(
         "--formats", nargs="+", choices=["nifti", "dicom-seg"], default=["nifti"],
         help="labels.nii.gz, and labels.dcm, which contains the patient identity of the source",
+    )
+    flags.add_argument(
+        "--seg-type", choices=["binary", "labelmap"], default="binary", help="of a DICOM SEG; few viewers read labelmap"
+    )
+    flags.add_argument(
+        "--no-postprocess", dest="postprocess", action="store_false", help="leave labels as the network gives them"
+    )
+    flags.add_argument(
+        "--require-sha256", nargs="+", type=_sha256, metavar="HEX", help="refuse a model whose folds have other weights"
     )
     flags.add_argument("--device", default="auto", help="auto, cpu, cuda[:n] or mps")
     flags.add_argument("--overwrite", action="store_true", help="replace an earlier output")
@@ -53,6 +63,13 @@ def _add_reading(flags: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _sha256(text: str) -> str:
+    """An argument type: 64 hexadecimal digits."""
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        raise argparse.ArgumentTypeError("must be 64 hexadecimal digits, as prediction.json has them")
+    return text
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Segment exams."""
     return run(_job, parser(), arguments)
@@ -61,7 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _job(flags: argparse.Namespace) -> int:
     from pedseg.dicom import ReadOptions
     from pedseg.storage.inputs import Choice
-    from pedseg_predict.job import PredictOptions, exit_code, pedseg_predict
+    from pedseg_predict.job import exit_code, pedseg_predict
+    from pedseg_predict.options import PredictOptions
 
     reading = ReadOptions(
         skip_unreadable=flags.skip_unreadable,
@@ -79,6 +97,9 @@ def _job(flags: argparse.Namespace) -> int:
         each=flags.each,
         resume=flags.resume,
         formats=tuple(flags.formats),
+        postprocess=flags.postprocess,
+        seg_type=flags.seg_type,
+        weights=flags.require_sha256 and tuple(flags.require_sha256),
     )
     return exit_code(pedseg_predict(flags.input, flags.output, flags.workspace, options=options))
 

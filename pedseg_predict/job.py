@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ from pedseg.exhaustion import memory_for
 from pedseg.memory import Estimate, fitting_jobs
 from pedseg.plan.memory import plan_prediction_gib
 from pedseg.privacy import scrub
-from pedseg.storage.inputs import ALONE, Choice, Exam, find_exams, is_image_file, read_exam
+from pedseg.storage.inputs import ALONE, EVERY, Exam, every_series, find_exams, is_image_file, read_exam
 from pedseg.storage.runs import is_current
 from pedseg.storage.sizes import size_of
 from pedseg.workspace import Workspace, digest_of, write_json
+from pedseg_predict.options import DICOM_SEG, FORMATS, NIFTI, PredictOptions
 
 if TYPE_CHECKING:
     from pedseg.dicom.segmentation_source import SegmentationSource
@@ -29,32 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("pedseg.predict")
 FAILED = "failed.json"
-NIFTI, DICOM_SEG = FORMATS = ("nifti", "dicom-seg")
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """How to predict.
-
-    Args:
-        model: run or fold folder, or a zip of it; None is run `main` of plan `default` in the workspace.
-        domain: name; None is told from the exam where it can be.
-        choice: which images of a DICOM folder.
-        device: `auto`, `cpu`, `cuda[:n]` or `mps`.
-        overwrite: replace earlier outputs.
-        each: every folder inside the input is a DICOM exam.
-        formats: of the labels, of `FORMATS`.
-        resume: leave exams alone that the same weights have segmented into the output.
-    """
-
-    model: Path | None = None
-    domain: str | None = None
-    choice: Choice = field(default_factory=Choice)
-    device: str = "auto"
-    overwrite: bool = False
-    each: bool = False
-    formats: tuple[str, ...] = (NIFTI,)
-    resume: bool = False
 
 
 def pedseg_predict(
@@ -93,15 +68,18 @@ def pedseg_predict(
             return pedseg_predict(source, output, workspace, options=replace(options, model=folder))
     exams = find_exams(source, each=options.each)
     _check_formats(exams, options.formats)
-    single = len(exams) == 1 and not options.each
+    if options.choice.series == EVERY:
+        exams = every_series(exams, options.choice.options)
+    single = len(exams) == 1 and exams[0].series is None and not options.each
     folders = {exam: output if single else output / exam.name for exam in exams}
     _check_apart(source, output, folders)
     place = options.model or Workspace.find(workspace).run("default", "main")
     if options.resume:
-        folders = _left(folders, load_model(place))
+        folders = _left(folders, load_model(place), options)
     for folder in folders.values():
         check_output(folder, overwrite=options.overwrite)
     model = load_model(place)
+    _check_weights(model, options.weights)
     log.info("model: %d fold%s of plan %s", len(model.folds), "s"[: len(model.folds) != 1], model.plan.name)
     _check_domain(model.plan, options.domain)
     if folders:
@@ -133,9 +111,12 @@ def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
     return named[0]
 
 
-def _left(folders: dict[Exam, Path], model: Model) -> dict[Exam, Path]:
-    """Exams that the model's present weights have not segmented yet."""
-    left = {e: place for e, place in folders.items() if not is_current(place, model.plan.digest, model.digests)}
+def _left(folders: dict[Exam, Path], model: Model, options: PredictOptions) -> dict[Exam, Path]:
+    """Exams that the model's present weights have not segmented yet, post-processed or not as is asked."""
+    processed = model.plan.prediction.postprocess and options.postprocess
+    there = (e for e in folders if is_current(folders[e], model.plan.digest, model.digests, postprocessed=processed))
+    done = frozenset(there)
+    left = {exam: place for exam, place in folders.items() if exam not in done}
     log.info("%d of %d exams are there already", len(folders) - len(left), len(folders))
     return left
 
@@ -192,9 +173,11 @@ def _predict_exam(exam: Exam, folder: Path, model: Model, options: PredictOption
     domain = choose_domain(model.plan, options.domain, volume)
     volume = _warned(volume, model.plan, domain)
     log.info("%s: %s, %s voxels", exam.name, domain, " x ".join(map(str, volume.shape)))
-    prediction = predict_volume(volume, model, domain=domain, device=choose_device(options.device))
+    device = choose_device(options.device)
+    prediction = predict_volume(volume, model, domain=domain, device=device, postprocess=options.postprocess)
     record = prediction_record(prediction, model, read_seconds=clock.seconds["read"])
-    writing = WriteOptions(options.overwrite, NIFTI in options.formats, _segmentation_writer(source, prediction, model))
+    segmentation = _segmentation_writer(source, prediction, model, options.seg_type)
+    writing = WriteOptions(options.overwrite, NIFTI in options.formats, segmentation)
     write_prediction(folder, volume, prediction.labels, prediction.domain, record, options=writing)
     _report(exam, record["structures"], [str(n) for n in prediction.notices], folder)
 
@@ -214,13 +197,13 @@ def _segmentation_source(exam: Exam, options: PredictOptions) -> SegmentationSou
         return None
     from pedseg.dicom.segmentation_source import find_source
 
-    choice = options.choice
+    choice = exam.choice(options.choice)
     which = choice.series, choice.echo, choice.phase
     return find_source(exam.path, series=which[0], echo=which[1], phase=which[2], options=choice.options)
 
 
 def _segmentation_writer(
-    source: SegmentationSource | None, prediction: Prediction, model: Model
+    source: SegmentationSource | None, prediction: Prediction, model: Model, kind: str
 ) -> Callable[[Path], None] | None:
     if source is None:
         return None
@@ -228,7 +211,15 @@ def _segmentation_writer(
 
     algorithm = Algorithm(model.plan.name, digest_of({"plan": model.plan.digest, "folds": model.digests}))
     log.warning("%s", Notice("PS-W173", "labels.dcm contains the patient identity of the source"))
-    return lambda path: write_segmentation(path, prediction.labels, source, prediction.domain, algorithm)
+    return lambda path: write_segmentation(path, prediction.labels, source, prediction.domain, algorithm, kind=kind)
+
+
+def _check_weights(model: Model, wanted: Sequence[str] | None) -> None:
+    """Refuse weights that were not asked for, before anything is read."""
+    if wanted is None or set(model.digests.values()) == {digest.lower() for digest in wanted}:
+        return
+    found = ", ".join(f"{name} {digest}" for name, digest in model.digests.items())
+    raise ModelError("PS-A140", f"other weights than --require-sha256 wants: {found}: name the right model with -m")
 
 
 def _check_formats(exams: Sequence[Exam], formats: Sequence[str]) -> None:

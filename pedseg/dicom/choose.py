@@ -41,17 +41,15 @@ def choose(
 def _choose_stack(candidates: Sequence[Series], series: int | str | None) -> tuple[list[Series], tuple[Notice, ...]]:
     """The parts of one stack."""
     series = int(series) if isinstance(series, str) and series.isdecimal() and len(series) < _DIGITS else series
-    stacks: dict[int, list[Series]] = {}
-    for part in candidates:
-        stacks.setdefault(part.index, []).append(part)
-    named = [s for s in stacks.values() if series is None or series in (s[0].index, s[0].uid)]
+    stacks = _stacks(candidates)
+    named = [s for s in stacks if series is None or series in (s[0].index, s[0].uid)]
     if not named:
-        raise UsageError("PS-A120", f"no series {series!r} here; there are: {_lines(list(stacks.values()))}")
+        raise UsageError("PS-A120", f"no series {series!r} here; there are: {_lines(stacks)}")
     if series is not None and len(named) == 1:
         return named[0], ()
     named, strangers = _without_strangers(named)
     _refuse_mixed(named)
-    fitting = [s for s in named if _fits(s[0])] or [s for s in named if s[0].frames] or named
+    fitting = _fitting(named)
     if len(fitting) > 1:
         n = len(fitting)
         text = f"{n} series fit" if _fits(fitting[0][0]) else f"none of {n} series has a volume's {FIT_SLICES} slices"
@@ -60,6 +58,31 @@ def _choose_stack(candidates: Sequence[Series], series: int | str | None) -> tup
         return fitting[0], strangers
     text = f"{len(named) - 1} other series, too small for a volume, were left aside"
     return fitting[0], (*strangers, Notice("PS-W20", text))
+
+
+def fitting_stacks(candidates: Sequence[Series]) -> tuple[int, ...]:
+    """Indices, as listed, of all stacks that could be a joint's volume; where there is none, of all others.
+
+    Args:
+        candidates: of one folder.
+
+    Raises:
+        InputError: PS-A31 one Series Instance UID means several patients, studies or frames of reference.
+    """
+    kept, _ = _without_strangers(_stacks(candidates))
+    _refuse_mixed(kept)
+    return tuple(stack[0].index for stack in _fitting(kept))
+
+
+def _stacks(candidates: Sequence[Series]) -> list[list[Series]]:
+    stacks: dict[int, list[Series]] = {}
+    for part in candidates:
+        stacks.setdefault(part.index, []).append(part)
+    return list(stacks.values())
+
+
+def _fitting(stacks: list[list[Series]]) -> list[list[Series]]:
+    return [s for s in stacks if _fits(s[0])] or [s for s in stacks if s[0].frames] or stacks
 
 
 def _without_strangers(stacks: list[list[Series]]) -> tuple[list[list[Series]], tuple[Notice, ...]]:

@@ -50,9 +50,15 @@ class Algorithm:
 
 
 def write_segmentation(
-    path: Path, labels: Volume, source: SegmentationSource, domain: Domain, algorithm: Algorithm
+    path: Path,
+    labels: Volume,
+    source: SegmentationSource,
+    domain: Domain,
+    algorithm: Algorithm,
+    *,
+    kind: str = "binary",
 ) -> None:
-    """Write a BINARY segmentation with a segment for every structure, found or not, and read it back.
+    """Write a segmentation with a segment for every structure, found or not, and read it back.
 
     The same labels of the same images by the same algorithm give the same bytes: UIDs are made of those
     of the source, dates are the source's.
@@ -63,6 +69,8 @@ def write_segmentation(
         source: of `find_source`.
         domain: names, codes and colours.
         algorithm: what made the labels.
+        kind: `binary`, one frame a segment and slice; or `labelmap` (DICOM Supplement 243), one a slice, which
+            fewer viewers read.
 
     Raises:
         OutputError: PS-A111 the images cannot be referred to, PS-A105 the file does not read back as it was written.
@@ -70,7 +78,7 @@ def write_segmentation(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of names without a caret, and of labels that are empty
-            seg = _segmentation(labels, source, domain, algorithm)
+            seg = _segmentation(labels, source, domain, algorithm, kind.upper())
             _take_identity(seg, source.header)
             _settle(seg, source, algorithm)
             seg.save_as(path, enforce_file_format=True)
@@ -92,18 +100,21 @@ def _same(written: Volume, labels: Volume) -> bool:
     return apart <= APART_MM and np.array_equal(array, labels.array)
 
 
-def _segmentation(labels: Volume, source: SegmentationSource, domain: Domain, algorithm: Algorithm) -> Any:
+def _segmentation(
+    labels: Volume, source: SegmentationSource, domain: Domain, algorithm: Algorithm, kind: str
+) -> Any:
     """The object as highdicom builds it, of images that name no patient: those tags follow unchecked."""
     hd: Any = import_module("highdicom")
     first = source.frames[0]
     rows, columns = first.spacing_mm or (1.0, 1.0)
     spacing = float(np.linalg.norm(labels.affine[:3, 2]))
-    made = (first.series.study, *sorted({frame.uid for frame in source.frames}), algorithm.digest, __version__)
+    images = sorted({frame.uid for frame in source.frames})
+    made = (first.series.study, *images, algorithm.digest, __version__, *[kind] * (kind != "BINARY"))
     patient = hd.CoordinateSystemNames.PATIENT
     return hd.seg.Segmentation(
         source_images=bare_images(source, spacing),
         pixel_array=np.ascontiguousarray(labels.array.transpose(2, 1, 0)),
-        segmentation_type="BINARY",
+        segmentation_type=kind,
         segment_descriptions=[
             _segment(number, structure, (first.series.study, domain.name), algorithm)
             for number, structure in enumerate(domain.structures, start=1)

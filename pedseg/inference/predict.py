@@ -46,6 +46,7 @@ class Prediction:
         agreement: structure -> mean Dice between every two folds' own labels (see `Votes`); None where one fold
             predicted.
         plausibility: bone -> whether it looks like those of training.
+        postprocessed: as the plan says, or as the networks gave them.
     """
 
     labels: Volume
@@ -54,10 +55,16 @@ class Prediction:
     seconds: dict[str, float]
     agreement: dict[str, float] | None = None
     plausibility: Mapping[str, Verdict] = field(default_factory=dict)
+    postprocessed: bool = True
 
 
 def predict_volume(
-    volume: Volume, run: Model | Path | str, *, domain: str, device: torch.device | None = None
+    volume: Volume,
+    run: Model | Path | str,
+    *,
+    domain: str,
+    device: torch.device | None = None,
+    postprocess: bool = True,
 ) -> Prediction:
     """Segment one exam with the mean softmax of all finished folds.
 
@@ -66,6 +73,7 @@ def predict_volume(
         run: a run folder, one of its folds, or what `load_model` gave.
         domain: name of one of the model's domains.
         device: where the networks run; None is the CPU.
+        postprocess: as the plan says; False leaves labels as the networks give them.
 
     Raises:
         ModelError: the model cannot be used for this.
@@ -85,13 +93,13 @@ def predict_volume(
         windows = predict_windows(networks, prepared.windows(), model.plan, place, mirror=mirror, votes=votes)
         probabilities = list(windows)
     with clock.stage("restore"):
-        labels = restore(prepared, probabilities, model.plan, domain)
+        labels = restore(prepared, probabilities, model.plan, domain, postprocessed=postprocess)
     agreement = votes.agreement(part.domain) if votes else None
     with clock.stage("judge"):
         verdicts = judge(labels, prepared.grid, model, domain, device=place)
         verdicts = with_agreement(verdicts, agreement, model, domain)
     prediction = describe(volume, prepared, labels, part, seconds=clock.seconds, plausibility=verdicts)
-    return replace(prediction, agreement=agreement)
+    return replace(prediction, agreement=agreement, postprocessed=postprocess)
 
 
 def mirror_of(prepared: Prepared, plan: Plan, domain: str) -> Mirror | None:
@@ -132,15 +140,21 @@ def predict_windows(
 
 
 def restore(
-    prepared: Prepared, probabilities: Iterable[NDArray[np.float16]], plan: Plan, domain: str
+    prepared: Prepared,
+    probabilities: Iterable[NDArray[np.float16]],
+    plan: Plan,
+    domain: str,
+    *,
+    postprocessed: bool = True,
 ) -> NDArray[np.uint8]:
-    """Probabilities of slices -> labels on the exam's grid, post-processed (METHODS, section 7)."""
+    """Probabilities of slices -> labels on the exam's grid, post-processed (METHODS, section 7) unless not wanted."""
     n_classes = plan.predicted(domain).domain.n_classes
     pieces = _pieces(plan, domain)
-    if plan.prediction.postprocess and plan.prediction.postprocess_grid == "slices":
+    wanted = plan.prediction.postprocess and postprocessed
+    if wanted and plan.prediction.postprocess_grid == "slices":
         return _processed_on_slices(prepared, probabilities, n_classes, pieces)
     restored = from_windows(probabilities, prepared.grid)
-    if not plan.prediction.postprocess:
+    if not wanted:
         return restored.labels
     return postprocess(restored.labels, n_classes, restored.probability, pieces=pieces)
 

@@ -26,6 +26,7 @@ def prediction_record(prediction: Prediction, model: Model, *, read_seconds: flo
         "schema": 1,
         "intended_use": DISCLAIMER,
         "domain": prediction.domain.name,
+        "postprocessed": prediction.postprocessed and model.plan.prediction.postprocess,
         "structures": structure_sizes(labels, prediction.domain),
         "agreement": _rounded(prediction.agreement),
         "plausibility": {bone: verdict.as_plain for bone, verdict in prediction.plausibility.items()},

@@ -7,15 +7,18 @@ import logging
 import os
 import re
 import stat
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pedseg.dicom import ReadOptions, read_volume
-from pedseg.errors import InputError, Notice, UsageError
+from pedseg.dicom import ReadOptions, discover, fitting_stacks, read_volume
+from pedseg.errors import GeometryError, InputError, Notice, UsageError
 from pedseg.privacy import conceal, is_plain, names_shown, shown
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import read_image
 
+EVERY = "all"
+"""In place of a series: every one that fits is an exam of its own."""
 ALONE = "exam"
 """Name of an exam that is the only one, where its file's or folder's is not shown."""
 log = logging.getLogger("pedseg.predict")
@@ -29,10 +32,16 @@ class Exam:
     Args:
         name: safe as a folder name, never taken from DICOM text.
         path: a DICOM folder, a DICOM file or an image file.
+        series: its index among the folder's, where each of them is an exam.
     """
 
     name: str
     path: Path
+    series: int | None = None
+
+    def choice(self, wished: Choice) -> Choice:
+        """Which of the folder's images are meant."""
+        return replace(wished, series=self.series) if wished.series == EVERY else wished
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class Choice:
     """Which images of a DICOM folder are meant, where it holds several volumes.
 
     Args:
-        series: index in the list a refusal prints, or a Series Instance UID.
+        series: index in the list a refusal prints, a Series Instance UID, or `EVERY` for all that fit.
         echo: echo number.
         phase: number of the temporal position.
         options: what is read and where reading stops.
@@ -81,6 +90,26 @@ def find_exams(path: Path, *, each: bool = False) -> tuple[Exam, ...]:
     return _distinct(path, images)
 
 
+def every_series(exams: Sequence[Exam], options: ReadOptions) -> tuple[Exam, ...]:
+    """An exam for every series of DICOM folders that could be a joint's volume, named by its index there.
+
+    What offers no choice (an image file, a folder that will be refused) stays as it is.
+    """
+    return tuple(part for exam in exams for part in _series_of(exam, options))
+
+
+def _series_of(exam: Exam, options: ReadOptions) -> tuple[Exam, ...]:
+    if is_image_file(exam.path):
+        return (exam,)
+    try:
+        found = discover(exam.path, skip_unreadable=options.skip_unreadable, any_modality=options.any_modality)
+        indices = fitting_stacks(found.series) if found.series else ()
+    except (InputError, GeometryError):
+        return (exam,)  # reading it says why
+    within = "" if exam.name == ALONE else f"{exam.name}/"
+    return tuple(replace(exam, name=f"{within}series_{n}", series=n) for n in indices) or (exam,)
+
+
 def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
     """The image of an exam.
 
@@ -88,7 +117,7 @@ def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
         UsageError: PS-A120 a choice for a file that offers none.
         InputError, GeometryError: what the readers refuse.
     """
-    choice = choice or Choice()
+    choice = exam.choice(choice or Choice())
     if is_image_file(exam.path):
         if choice != Choice():
             name = exam.path.name

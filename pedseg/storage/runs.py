@@ -156,11 +156,22 @@ def left_out(fold: Fold, part: Part) -> Iterator[tuple[str, str]]:
     return ((d, name) for d, names in exams.items() for name in names if name not in fold.train.get(d, ()))
 
 
-def is_current(folder: Path, plan: str, weights: Mapping[str, str]) -> bool:
-    """Whether a kept prediction is whole and was made by a plan (digest) with these weights (fold name -> digest)."""
+def is_current(
+    folder: Path, plan: str, weights: Mapping[str, str], *, postprocessed: bool | None = None
+) -> bool:
+    """Whether a kept prediction is whole and was made like this.
+
+    Args:
+        folder: of the prediction.
+        plan: digest.
+        weights: fold name -> digest.
+        postprocessed: or as the network gave it; None: either.
+    """
     try:
-        made_by = read_json(folder / RECORD, "predict again")["model"]
-        return (made_by["plan"], made_by["folds"]) == (plan, weights) and (folder / LABELS).is_file()
+        record = read_json(folder / RECORD, "predict again")
+        made_by = record["model"]
+        same = postprocessed is None or record["postprocessed"] is postprocessed
+        return same and (made_by["plan"], made_by["folds"]) == (plan, weights) and (folder / LABELS).is_file()
     except (UsageError, KeyError, TypeError):
         return False
 

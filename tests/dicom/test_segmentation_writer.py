@@ -40,16 +40,20 @@ def labelled(folder: Path) -> Volume:
     return Volume(array, image.affine, image.slice_axis)
 
 
-def written(folder: Path, labels: Volume, name: str = "labels.dcm", domain: Domain = KNEE) -> Path:
+def written(
+    folder: Path, labels: Volume, name: str = "labels.dcm", domain: Domain = KNEE, *, kind: str = "binary"
+) -> Path:
     path = folder.parent / name
-    write_segmentation(path, labels, find_source(folder), domain, ALGORITHM)
+    write_segmentation(path, labels, find_source(folder), domain, ALGORITHM, kind=kind)
     return path
 
 
+@pytest.mark.parametrize("kind", ["binary", "labelmap"])
 @pytest.mark.parametrize("grid", [GRID, TILTED, replace(GRID, step=-0.8)], ids=["oblique", "double", "reversed"])
-def test_labels_come_back_bit_for_bit_at_their_place(tmp_path: Path, grid: Grid) -> None:
+def test_labels_come_back_bit_for_bit_at_their_place(tmp_path: Path, grid: Grid, kind: str) -> None:
     labels = labelled(write_series(tmp_path / "exam", grid=grid))
-    seg = hd.seg.segread(written(tmp_path / "exam", labels))
+    seg = hd.seg.segread(written(tmp_path / "exam", labels, kind=kind))
+    assert seg.SegmentationType == kind.upper()
     volume = seg.get_volume(combine_segments=True)
     affine = (LPS_TO_RAS @ volume.affine)[:, [2, 1, 0, 3]]
     array = volume.array.transpose(2, 1, 0)
@@ -63,14 +67,15 @@ def test_labels_come_back_bit_for_bit_at_their_place(tmp_path: Path, grid: Grid)
     assert np.bincount(own.array.ravel()).tolist() == np.bincount(labels.array.ravel()).tolist()
 
 
-def test_an_enhanced_file_is_referred_to_frame_by_frame(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["binary", "labelmap"])
+def test_an_enhanced_file_is_referred_to_frame_by_frame(tmp_path: Path, kind: str) -> None:
     (tmp_path / "exam").mkdir()
     frames = [(k, frame_groups(k, temporal=t)) for t in (1, 2) for k in reversed(range(GRID.n))]
     save(enhanced(frames), tmp_path / "exam" / "file")
     image = read_volume(tmp_path / "exam", phase=2)
     labels = image.with_array(np.random.default_rng(6).integers(0, 5, image.shape).astype(np.uint8))
     path = tmp_path / "labels.dcm"
-    write_segmentation(path, labels, find_source(tmp_path / "exam", phase=2), KNEE, ALGORITHM)
+    write_segmentation(path, labels, find_source(tmp_path / "exam", phase=2), KNEE, ALGORITHM, kind=kind)
     seg = dcmread(path)
     (series,) = seg.ReferencedSeriesSequence
     assert len(series.ReferencedInstanceSequence) == 1
@@ -102,6 +107,7 @@ def test_the_same_labels_give_the_same_bytes_and_others_another_uid(tmp_path: Pa
     assert (seg.ContentDate, seg.ContentTime, seg.SeriesDate) == ("20200102", "101112", "20200102")
     other = Algorithm("default", "beef" * 16)
     write_segmentation(tmp_path / "c.dcm", labels, find_source(tmp_path / "exam"), KNEE, other)
+    written(tmp_path / "exam", labels, "d.dcm", kind="labelmap")
     assert dcmread(tmp_path / "c.dcm").SOPInstanceUID != seg.SOPInstanceUID
 
 
