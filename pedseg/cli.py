@@ -25,6 +25,17 @@ OWN = ("output", "workspace", "model", "pretrained", "predictions", "run")
 Job = Callable[[argparse.Namespace], "int | None"]
 
 
+class _Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Names the defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default == "" or isinstance(action.default, bool):
+            return action.help
+        if isinstance(action.default, list):
+            return f"{action.help} (default: {' '.join(map(str, action.default))})"
+        return super()._get_help_string(action)
+
+
 class _Parser(argparse.ArgumentParser):
     """Refuses in one line, as everything else does."""
 
@@ -52,7 +63,7 @@ def make_parser(name: str, description: str, *, jobs: str = "processes") -> argp
         jobs: what `-j` means.
     """
     parser = _Parser(
-        prog=name, description=description, epilog=DISCLAIMER, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        prog=name, description=description, epilog=DISCLAIMER, formatter_class=_Help
     )
     shared = parser.add_argument_group("shared")
     shared.add_argument(

@@ -160,6 +160,8 @@ def test_version_and_disclaimer(capsys):
         outcome(lambda _: None, "--version")
     assert capsys.readouterr().out == f"pedseg {__version__}\n"
     assert "Research only" in PARSER.format_help()
+    assert "(default: 0)" in PARSER.format_help()
+    assert not any(f"default: {nothing}" in PARSER.format_help() for nothing in (None, False, True))
 
 
 def test_positive():
