@@ -223,6 +223,7 @@ WARNINGS: dict[str, str] = {
     "PS-W20": "other series in the folder were left aside",
     "PS-W21": "other images under the same series were left out",
     "PS-W24": "MONOCHROME1: grey values are used as stored, or inverted where asked",
+    "PS-W26": "slices look like those of several volumes between each other's slices",
     "PS-W27": "phase, real or imaginary images, not magnitudes",
     "PS-W28": "copies of images were left out",
     "PS-W31": "some images lack a UID or the patient's number",

@@ -12,6 +12,7 @@ from pedseg.dicom.choose import choose
 from pedseg.dicom.discover import Discovery, discover
 from pedseg.dicom.ends import HINTS, end_hint
 from pedseg.dicom.frame import Frame
+from pedseg.dicom.interlaced import interlaced_notices
 from pedseg.dicom.phases import complex_part
 from pedseg.dicom.pixels import read_grey
 from pedseg.dicom.polarity import shown_grey
@@ -104,7 +105,8 @@ def read_series(series: Series, *, options: ReadOptions = _DEFAULT) -> Volume:
     array = read_grey(frames)
     if (array == array[0, 0, 0]).all():
         raise InputError("PS-A65", f"the image is constant ({array[0, 0, 0]:g}): it holds no anatomy")
-    notices = (*series.notices, *repeated, *stack.notices, *told, *_notices(kept, stack.frames))
+    seen = (*told, *interlaced_notices(array))
+    notices = (*series.notices, *repeated, *stack.notices, *seen, *_notices(kept, stack.frames))
     return Volume(array, stack.affine, slice_axis=2, notices=notices, facts=_facts(kept))
 
 

@@ -307,6 +307,18 @@ def half_way(first: dict[str, object], second: dict[str, object]) -> Write:
     return together(series(**first), stack("b", Grid(origin=HALF_WAY), **second))
 
 
+def laced(**tags: object) -> Write:
+    """Another volume half a step on, its columns mirrored: what lies at each place is another thing."""
+
+    def mirrored(k: int, ds: Dataset) -> Dataset:
+        ds.SOPInstanceUID = uid("laced", k)
+        ds.PixelData = np.frombuffer(ds.PixelData, "<u2").reshape(ds.Rows, ds.Columns)[:, ::-1].tobytes()
+        return ds
+
+    return together(series(), lambda folder: write_series(folder, mirrored, grid=Grid(origin=HALF_WAY), prefix="b",
+                                                          **tags))
+
+
 def hole(folder: Path) -> None:
     """Four slices, twenty missing ones, and twelve slices."""
     grid = Grid(n=36)
