@@ -27,6 +27,8 @@ from pedseg.errors import InputError
 from pedseg.volumes.limits import refuse_bomb
 
 _BYTE = 8
+_EXACT = 1 << 23
+"""Steps of the slope that float32 tells apart beside an intercept of so many steps."""
 _RLE_RATIO = 64
 """Two bytes of RLE stand for 128 at most."""
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
@@ -86,7 +88,9 @@ def _planes(frames: Sequence[Frame]) -> Iterator[tuple[int, NDArray[Any]]]:
         images = [frames[k] for k in numbers]
         planes = _native(images) if _is_native(_pixels(images[0])) else _decoded(images)
         for k, plane in zip(numbers, planes, strict=True):
-            yield k, _unused_bits_cleared(plane, _pixels(frames[k]))
+            values = _unused_bits_cleared(plane, _pixels(frames[k]))
+            _check_sign(values, frames[k])
+            yield k, values
 
 
 def _is_native(pixels: PixelData) -> bool:
@@ -201,10 +205,20 @@ def _unused_bits_cleared(plane: NDArray[Any], pixels: PixelData) -> NDArray[Any]
     return (native << above) >> (pixels.bits_allocated - pixels.bits_stored)
 
 
+def _check_sign(values: NDArray[Any], frame: Frame) -> None:
+    """Without Pixel Representation, values up to the highest bit are as much positive as negative."""
+    if _pixels(frame).signed is None and int(values.max()) >> _pixels(frame).bits_stored - 1:
+        text = f"{frame.name} has no Pixel Representation, and its upper grey values may mean negative ones"
+        raise InputError("PS-A121", f"{text}: export it again")
+
+
 def _grey(frame: Frame, stored: NDArray[Any]) -> NDArray[Any]:
     pixels = _pixels(frame)
     if pixels.modality_lut:
         with BoundedFile(frame.path) as bounded:
             return np.asarray(apply_modality_lut(stored, dcmread(bounded, stop_before_pixels=True)))
+    if abs(pixels.intercept) > abs(pixels.slope) * _EXACT or (pixels.slope == 0 and np.ptp(stored)):
+        text = f"{frame.name}: with Rescale Slope {pixels.slope:g} and Intercept {pixels.intercept:g} grey values merge"
+        raise InputError("PS-A121", f"{text}: export it again")
     with np.errstate(over="ignore"):  # refused by the caller
         return (stored * np.float64(pixels.slope) + pixels.intercept).astype(np.float32)

@@ -323,3 +323,16 @@ def hole(folder: Path) -> None:
     """Four slices, twenty missing ones, and twelve slices."""
     grid = Grid(n=36)
     write_series(folder, lambda k, ds: None if 4 <= k < 24 else ds, grid=grid)
+
+
+def jittered_phases(folder: Path) -> None:
+    """Eight time points whose positions differ by a few micrometres: more places at each slice than a slab has."""
+    rng = np.random.default_rng(9)
+
+    def change(k: int, _ds: Dataset) -> list[Dataset]:
+        made = [again(k, c, {"TemporalPositionIdentifier": c + 1}, 8) for c in range(8)]
+        for ds in made:
+            ds.ImagePositionPatient = [decimal(float(v) + rng.uniform(-0.004, 0.004)) for v in ds.ImagePositionPatient]
+        return made
+
+    write_series(folder, change)

@@ -188,6 +188,14 @@ ROWS = (
              each(lambda k: {"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", *(["NORM"] if k % 3 else [])]})),
     DicomRow("26-normalised-half", "NORM in the type of every second image",
              each(lambda k: {"ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", *(["NORM"] if k % 2 else [])]})),
+    *(
+        DicomRow(f"26-digits-{name}", "a contrast with other last digits by turns",
+                 each(lambda k, tag=tag, value=value: {tag: f"{value}.0001" if k % 2 else f"{value}"}))
+        for name, tag, value in (("flip", "FlipAngle", 12), ("inversion", "InversionTime", 150))
+    ),
+    DicomRow("26-jitter", "eight time points, positions that differ by micrometres", build.jittered_phases, "PS-A26",
+             "the series holds 8 phases"),
+    DicomRow("26-jitter-first", "the first of them chosen", build.jittered_phases, choice={"phase": 1}, slack_mm=0.02),
     DicomRow("26-rounded", "repetition times with other last digits by turns",
              each(lambda k: {"RepetitionTime": "13" if k % 2 else "13.0001"})),
     DicomRow("27", "magnitude and phase", repeated(ImageType=build.kinds("M", "P")), notices=("PS-W21",)),

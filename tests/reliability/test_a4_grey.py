@@ -105,6 +105,16 @@ def small(change) -> object:
     return series(change, grid=SMALL)
 
 
+def without_sign(stored) -> object:
+    """Pixel Representation is missing."""
+
+    def change(k, ds):
+        del ds.PixelRepresentation
+        return holding(stored)(k, ds)
+
+    return change
+
+
 SCALING = (
     GreyRow("61", "no slope and intercept", holding(words), words),
     GreyRow("61-identity", "1 and 0", holding(words, RescaleSlope="1", RescaleIntercept="0"), words),
@@ -160,7 +170,21 @@ SCALING = (
         "im0005: Rescale Slope or Intercept",
     ),
     DicomRow("62-text", "an intercept of text", one_raw("RescaleIntercept", b"none"), "PS-A121", "im0005: Rescale"),
-    DicomRow("62-zero", "a slope of 0", series(RescaleSlope="0"), "PS-A65", r"constant \(0\)"),
+    DicomRow("62-zero", "a slope of 0", series(RescaleSlope="0"), "PS-A121", "Rescale Slope 0 .* grey values merge"),
+    DicomRow(
+        "62-zero-one",
+        "a slope of 0 in one slice",
+        series(lambda k, ds: raw(ds, "RescaleSlope", "DS", b"0 " if k == 4 else b"1 ")),
+        "PS-A121",
+        "im0005: with Rescale Slope 0 and Intercept 0 grey values merge: export it again",
+    ),
+    DicomRow(
+        "62-swallowed",
+        "an intercept beside which single precision knows no steps of the slope",
+        series(RescaleSlope="1", RescaleIntercept="1e8"),
+        "PS-A121",
+        "im0001: with Rescale Slope 1 and Intercept 1e.08 grey values merge",
+    ),
     GreyRow("63", "a Modality LUT", grey.lut, lambda k: 7 * (words(k).astype(int) % 256) + k, np.float32),
     GreyRow(
         "63-real-world",
@@ -215,6 +239,26 @@ BITS = (
         holding(lambda k: np.full((6, 5), 65531 if k % 2 else 60000 + k, "<u2"), PixelRepresentation=lambda k: k % 2),
         lambda k: np.full((6, 5), -5 if k % 2 else 60000 + k),
         np.int32,
+    ),
+    GreyRow(
+        "64-no-sign",
+        "no Pixel Representation, and no value that needs it",
+        without_sign(lambda k: words(k) // 2),
+        lambda k: words(k) // 2,
+    ),
+    DicomRow(
+        "64-no-sign-high",
+        "no Pixel Representation, and values that are negative or high",
+        small(without_sign(words)),
+        "PS-A121",
+        "im0001 has no Pixel Representation, and its upper grey values may mean negative ones: export it again",
+    ),
+    DicomRow(
+        "64-eight",
+        "8 bits in the header, 16 in the pixels",
+        small(holding(words, BitsAllocated=8, BitsStored=8, HighBit=7)),
+        "PS-A121",
+        "im0001 holds 60 pixel bytes, 30 make the 5x6 image of its header",
     ),
     DicomRow(
         "64-absurd",
