@@ -235,6 +235,8 @@ WARNINGS: dict[str, str] = {
     "PS-W43": "rows and columns are not quite orthogonal: the affine keeps it",
     "PS-W44": "a direction was normalised to unit length",
     "PS-W45": "a slice is slightly turned or scaled against the others",
+    "PS-W62": "some images of a volume have a Rescale Slope, others none",
+    "PS-W64": "bits above the stored ones were cleared",
     "PS-W70": "labels fit the image better in another place",
     "PS-W74": "a structure is declared absent in an exam",
     "PS-W75": "a structure has several components",

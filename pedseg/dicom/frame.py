@@ -69,6 +69,7 @@ class PixelData:
         slope, intercept: grey value = stored * slope + intercept.
         modality_lut: a Modality LUT Sequence replaces slope and intercept.
         lossy: the image was compressed with loss at some time.
+        rescaled: the header holds a Rescale Slope.
     """
 
     syntax: str
@@ -83,6 +84,7 @@ class PixelData:
     intercept: float = 0.0
     modality_lut: bool = False
     lossy: bool = False
+    rescaled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ def single_frame(header: Header, path: Path, name: str) -> Frame:
     frame = describe(header, path, name)
     try:
         check_complete(header, name)
-        pixels = pixel_data(header, name)
+        pixels = replace(pixel_data(header, name), rescaled=bool(header.text("RescaleSlope")))
         place = place_of(
             position=header.text("ImagePositionPatient"),
             orientation=header.text("ImageOrientationPatient"),
@@ -218,9 +220,10 @@ def pixel_data(header: Header, name: str) -> PixelData:
     values = [header.unsigned(word) for word in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")]
     allocated, stored, high, sign = values
     if allocated not in (8, 16, 32) or not stored or not 0 < stored <= allocated or min(matrix(header)) < 1:
-        raise InputError("PS-A121", f"{name}: Rows, Columns, Bits Allocated or Bits Stored make no image")
+        text = f"{name}: Rows, Columns, Bits Allocated or Bits Stored make no image"
+        raise InputError("PS-A121", f"{text}: export it again")
     if header.pixels_length == UNDEFINED and header.syntax in NATIVE:
-        raise InputError("PS-A121", f"{name}: its pixels are packed, though its transfer syntax says they are not")
+        raise InputError("PS-A121", f"{name}: its pixels are packed against its transfer syntax: export it again")
     high = stored - 1 if high is None or not stored - 1 <= high < allocated else high
     return PixelData(
         syntax=header.syntax,
@@ -253,7 +256,7 @@ def series_key(header: Header) -> SeriesKey:
     words = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
     written = header.text("SeriesNumber")
     counted = whole(written)
-    return SeriesKey._make([*map(header.text, words), written if counted is None else str(counted)])
+    return SeriesKey._make([*map(header.identity, words), written if counted is None else str(counted)])
 
 
 def facts(header: Header) -> dict[str, str | int | float]:

@@ -105,6 +105,11 @@ class Header:
         raw = self.values.get(TAGS[keyword])
         return raw.decode("ascii", "replace").strip(" \0") if isinstance(raw, bytes) else ""
 
+    def identity(self, keyword: str) -> str:
+        """The value as text that differs wherever its bytes do, whatever their character set; never shown."""
+        raw = self.values.get(TAGS[keyword])
+        return raw.decode("latin-1").strip(" \0") if isinstance(raw, bytes) else ""
+
     def unsigned(self, keyword: str) -> int | None:
         """The value as an unsigned 16-bit number; None where missing or of another length."""
         raw = self.values.get(TAGS[keyword])

@@ -40,7 +40,8 @@ def decimals(text: str, count: int, missing: tuple[str, str], name: str) -> tupl
         raise GeometryError(code, f"{name} has no {tag}: without it no voxel's place is known; export it again")
     values = tuple(number(part) for part in text.split("\\"))
     if len(values) != count or None in values:
-        raise GeometryError("PS-A52", f"{name}: {tag} needs {count} finite numbers, got {number_text(text[:60])}")
+        got = f"needs {count} finite numbers, got {number_text(text[:60])}"
+        raise GeometryError("PS-A52", f"{name}: {tag} {got}: export it again")
     return tuple(v for v in values if v is not None)
 
 

@@ -336,3 +336,9 @@ def jittered_phases(folder: Path) -> None:
         return made
 
     write_series(folder, change)
+
+
+def two_letters(folder: Path) -> None:
+    """The upper half of the slices is of a patient whose number differs in one byte of a national alphabet."""
+    numbers = (b"ZZPHI-M\xf6ller ", b"ZZPHI-M\xfcller ")
+    write_series(folder, lambda k, ds: raw(ds, "PatientID", "LO", numbers[k // 8]))

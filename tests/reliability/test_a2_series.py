@@ -265,6 +265,10 @@ ROWS = (
              "PS-A30", "16 positions hold several"),
     DicomRow("31", "two patients under one UID", together(series(), stack("other", GRID, PatientID="ZZPHI-2")),
              "PS-A31", "several patients"),
+    DicomRow("31-letters", "two patients whose names differ in a letter that is not of ASCII, one behind the other",
+             build.two_letters, "PS-A31", "several patients"),
+    DicomRow("30-three", "three images at each place that nothing tells apart", repeated(AcquisitionNumber=[1, 1, 1]),
+             "PS-A30", "^16 positions hold several"),
     DicomRow("31-study", "two studies under one UID", together(series(), stack(
              "other", GRID, StudyInstanceUID=uid("other"))), "PS-A31", "several patients, studies"),
     DicomRow("31-frame", "one image in another frame of reference", some(16, FrameOfReferenceUID=uid("moved")),

@@ -22,6 +22,7 @@ from pedseg.volumes.intensity import normalise
 from pedseg.volumes.nifti import read_nifti
 
 HOT = 65535
+W64 = ("PS-W64",)
 CLIP = load_preset("default").normalisation.clip_percentiles
 
 
@@ -137,6 +138,14 @@ SCALING = (
         within=4e-6,
     ),
     GreyRow(
+        "62-some",
+        "the first two slices have no slope",
+        grey.scaled_from(2),
+        lambda k: words(k) * (2.0 if k >= 2 else 1.0),
+        np.float32,
+        notices=("PS-W62",),
+    ),
+    GreyRow(
         "62-negative",
         "a slope below 0",
         holding(words, RescaleSlope="-2", RescaleIntercept="7"),
@@ -201,6 +210,7 @@ BITS = (
             f"{n} bits, others above them",
             *bits(n, sign=sign),
             np.int16 if sign else np.uint16,
+            notices=W64 if n < 16 else (),
         )
         for n in range(8, 17)
         for sign in (False, True)
@@ -211,13 +221,21 @@ BITS = (
         holding(words, BitsStored=12, HighBit=15),
         lambda k: words(k) >> 4,
     ),
-    GreyRow("64-overlay", "overlays in the upper bits", grey.overlaid, lambda k: words(k) % 4096),
+    GreyRow("64-overlay", "overlays in the upper bits", grey.overlaid, lambda k: words(k) % 4096, notices=W64),
+    GreyRow(
+        "64-extended",
+        "12 bits whose sign goes on above them",
+        holding(lambda k: signed(k) // 16, BitsStored=12, HighBit=11, PixelRepresentation=1),
+        lambda k: signed(k) // 16,
+        np.int16,
+    ),
     GreyRow("64-low-bit", "High Bit below the stored bits", holding(words, HighBit=7), words),
     GreyRow(
         "64-mixed",
         "12 and 16 bits in turn",
         holding(words, BitsStored=lambda k: 12 + 4 * (k % 2), HighBit=lambda k: 11 + 4 * (k % 2)),
         lambda k: words(k) if k % 2 else words(k) % 4096,
+        notices=W64,
     ),
     GreyRow(
         "64-32",
@@ -225,6 +243,7 @@ BITS = (
         holding(lambda k: words(k, "<u4"), BitsAllocated=32, BitsStored=20, HighBit=19),
         lambda k: words(k, "<u4") % 2**20,
         np.uint32,
+        notices=W64,
     ),
     GreyRow(
         "64-bytes",
