@@ -14,7 +14,8 @@ ORIENTATION_TOLERANCE = 1e-4
 """Largest difference of a direction cosine within one stack: 0.05 mm at 512 pixels of 1 mm."""
 LEADERS_APART = 3
 """Leaders of stacks so many tolerances apart are neighbours in one noisy stack: `build_stack` judges in mm."""
-SPACING_TOLERANCE_MM = 1e-5
+SPACING_TOLERANCE_MM = 1e-4
+"""A spacing printed with four digits behind the point, as archives round it; `build_stack` judges in mm."""
 PARALLEL = 0.9
 """Cosine between normals: localizers stand square to the slices or nearly so, turned slices do not."""
 SAME_PLACE_MM = 0.01

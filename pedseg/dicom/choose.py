@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pedseg.dicom.alike import parallel
+from pedseg.dicom.interlaced import split_interlaced
 from pedseg.dicom.repeats import without_copied_parts
 from pedseg.dicom.series import FEW_SLICES, Series, centre_text
 from pedseg.errors import InputError, Notice, UsageError
@@ -35,6 +36,8 @@ def choose(
     if len(of_echo) > 1 and phase is None:
         of_echo, copied = without_copied_parts(of_echo)
         notices += copied
+    if len(of_echo) == 1:
+        of_echo = split_interlaced(of_echo[0])
     return _choose_phase(of_echo, phase), notices
 
 

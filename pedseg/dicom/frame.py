@@ -13,10 +13,9 @@ from typing import NamedTuple
 from pedseg.dicom.header import NATIVE, UNDEFINED, Header
 from pedseg.dicom.private import private_facts
 from pedseg.dicom.tags import DOUBLE_PIXELS, FLOAT_PIXELS, MODALITY_LUT, REAL_WORLD_VALUES
-from pedseg.dicom.values import number, place_of, plain, whole
+from pedseg.dicom.values import number, place_of, plain, rescale_value, whole
 from pedseg.dicom.words import MODALITIES, SIDES, one_of, scanner
 from pedseg.errors import InputError, PedsegError
-from pedseg.privacy import number_text
 
 _ENHANCED_MR = frozenset(["1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4"])
 _ENHANCED_CT = frozenset(["1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"])
@@ -25,8 +24,6 @@ ENHANCED_CLASSES = _ENHANCED_MR | _ENHANCED_CT
 MR_CLASS = "1.2.840.10008.5.1.4.1.1.4"
 MR_CLASSES = _ENHANCED_MR | {MR_CLASS}
 CT_CLASSES = _ENHANCED_CT | {"1.2.840.10008.5.1.4.1.1.2"}
-_MAX_RESCALE = 1e30
-"""Grey values stay within float32."""
 
 
 class SeriesKey(NamedTuple):
@@ -67,11 +64,12 @@ class PixelData:
         at: offset in the (inflated) file.
         length: declared bytes, or `header.UNDEFINED`.
         bits_allocated, bits_stored, high_bit: as in the header.
-        signed: two's complement.
+        signed: two's complement; None where the header does not say.
         photometric: MONOCHROME1 or MONOCHROME2.
         slope, intercept: grey value = stored * slope + intercept.
         modality_lut: a Modality LUT Sequence replaces slope and intercept.
         lossy: the image was compressed with loss at some time.
+        rescaled: the header holds a Rescale Slope.
     """
 
     syntax: str
@@ -80,12 +78,13 @@ class PixelData:
     bits_allocated: int
     bits_stored: int
     high_bit: int
-    signed: bool
+    signed: bool | None
     photometric: str
     slope: float = 1.0
     intercept: float = 0.0
     modality_lut: bool = False
     lossy: bool = False
+    rescaled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def single_frame(header: Header, path: Path, name: str) -> Frame:
     frame = describe(header, path, name)
     try:
         check_complete(header, name)
-        pixels = pixel_data(header, name)
+        pixels = replace(pixel_data(header, name), rescaled=bool(header.text("RescaleSlope")))
         place = place_of(
             position=header.text("ImagePositionPatient"),
             orientation=header.text("ImageOrientationPatient"),
@@ -190,17 +189,24 @@ def describe(header: Header, path: Path, name: str) -> Frame:
 
 
 def check_complete(header: Header, name: str, *, n_frames: int = 1) -> None:
-    """Refuse a header that was cut, fewer pixel bytes than the matrix needs, and a mosaic."""
+    """Refuse a header that was cut or stands twice, other pixel bytes than the matrix needs, and a mosaic."""
+    if header.two_in_one:
+        raise InputError("PS-A121", f"{name} {header.two_in_one}: export it again")
     if header.noted & {FLOAT_PIXELS, DOUBLE_PIXELS}:
         text = f"{name} holds floating point pixels where an MR image has whole numbers"
         raise InputError("PS-A121", f"{text}: export it again")
     if header.truncated or header.pixels_at < 0:
         raise InputError("PS-A08", f"{name} ends before its pixel data: copy it again from the source")
     rows, columns = matrix(header)
-    wanted = rows * columns * (header.unsigned("BitsAllocated") or 0) // 8 * n_frames
+    bits = header.unsigned("BitsAllocated") or 0
+    wanted = rows * columns * bits // 8 * n_frames
     there = min(header.pixels_length, header.size - header.pixels_at)
     if header.pixels_length != UNDEFINED and there < wanted:
         raise InputError("PS-A08", f"{name}: {there} of {wanted} pixel bytes: copy it again from the source")
+    measured = header.syntax in NATIVE and header.pixels_length != UNDEFINED and wanted and bits >= 8
+    if measured and there - wanted >= columns * bits // 8:  # less is padding
+        text = f"{name} holds {there} pixel bytes, {wanted} make the {columns}x{rows} image of its header"
+        raise InputError("PS-A121", f"{text}: export it again")
     if "MOSAIC" in image_type(header):
         raise InputError("PS-A59", f"{name} is a mosaic of many slices: export the series as one image per slice")
 
@@ -214,9 +220,10 @@ def pixel_data(header: Header, name: str) -> PixelData:
     values = [header.unsigned(word) for word in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")]
     allocated, stored, high, sign = values
     if allocated not in (8, 16, 32) or not stored or not 0 < stored <= allocated or min(matrix(header)) < 1:
-        raise InputError("PS-A121", f"{name}: Rows, Columns, Bits Allocated or Bits Stored make no image")
+        text = f"{name}: Rows, Columns, Bits Allocated or Bits Stored make no image"
+        raise InputError("PS-A121", f"{text}: export it again")
     if header.pixels_length == UNDEFINED and header.syntax in NATIVE:
-        raise InputError("PS-A121", f"{name}: its pixels are packed, though its transfer syntax says they are not")
+        raise InputError("PS-A121", f"{name}: its pixels are packed against its transfer syntax: export it again")
     high = stored - 1 if high is None or not stored - 1 <= high < allocated else high
     return PixelData(
         syntax=header.syntax,
@@ -225,22 +232,13 @@ def pixel_data(header: Header, name: str) -> PixelData:
         bits_allocated=allocated,
         bits_stored=stored,
         high_bit=high,
-        signed=sign == 1,
+        signed=None if sign is None else sign == 1,
         photometric=header.text("PhotometricInterpretation").upper(),
         slope=rescale_value(header.text("RescaleSlope"), 1.0, name),
         intercept=rescale_value(header.text("RescaleIntercept"), 0.0, name),
         modality_lut=MODALITY_LUT in header.noted,
         lossy=header.text("LossyImageCompression") == "01",
     )
-
-
-def rescale_value(text: str, missing: float, name: str) -> float:
-    """Rescale Slope or Intercept as a number; `missing` where the tag is."""
-    value = number(text) if text else missing
-    if value is None or abs(value) > _MAX_RESCALE:
-        told = number_text(text[:64])
-        raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {told} is no usable number: export it again")
-    return value
 
 
 def image_type(header: Header) -> tuple[str, ...]:
@@ -258,7 +256,7 @@ def series_key(header: Header) -> SeriesKey:
     words = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
     written = header.text("SeriesNumber")
     counted = whole(written)
-    return SeriesKey._make([*map(header.text, words), written if counted is None else str(counted)])
+    return SeriesKey._make([*map(header.identity, words), written if counted is None else str(counted)])
 
 
 def facts(header: Header) -> dict[str, str | int | float]:

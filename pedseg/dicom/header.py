@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import struct
 import zlib
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ from pydicom.uid import (
 from pedseg.dicom.private import PRIVATE_TAGS
 from pedseg.dicom.tags import NOTED, TAGS
 
+_WORDS = {tag: re.sub("(?<=[a-z])(?=[A-Z])", " ", word) for word, tag in TAGS.items()}
+_PREAMBLE, _MAGIC = 132, b"DICM"
 _WANTED = [*TAGS.values(), *PRIVATE_TAGS]
 _META_GROUP, _PIXEL_GROUP, _PIXEL_DATA, _PIXEL_ELEMENT = 0x0002, 0x7FE0, 0x0008, 0x0010
 _META_CLASS, _META_SYNTAX = 0x00020002, 0x00020010
@@ -82,6 +85,7 @@ class Header:
         truncated: the file ends inside an element, or stops making sense.
         noted: of some elements only that they are there: `MODALITY_LUT`, `REAL_WORLD_VALUES`, float pixels.
         program: its preamble begins as a program does.
+        two_in_one: what stands twice in the file where one was wanted, in a few words; else empty.
     """
 
     syntax: str
@@ -94,11 +98,17 @@ class Header:
     truncated: bool
     noted: frozenset[int] = frozenset()
     program: bool = False
+    two_in_one: str = ""
 
     def text(self, keyword: str) -> str:
         """The value as text, without padding; empty where missing."""
         raw = self.values.get(TAGS[keyword])
         return raw.decode("ascii", "replace").strip(" \0") if isinstance(raw, bytes) else ""
+
+    def identity(self, keyword: str) -> str:
+        """The value as text that differs wherever its bytes do, whatever their character set; never shown."""
+        raw = self.values.get(TAGS[keyword])
+        return raw.decode("latin-1").strip(" \0") if isinstance(raw, bytes) else ""
 
     def unsigned(self, keyword: str) -> int | None:
         """The value as an unsigned 16-bit number; None where missing or of another length."""
@@ -241,10 +251,13 @@ class _Stop:
 def _read_elements(file: BinaryIO, syntax: str, *, size: int, preamble: bool) -> Header:
     stop = _Stop(file, size)
     values: dict[int, bytes] = {}
+    two_in_one = ""
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     try:
         for element in data_element_generator(file, implicit, little, stop, specific_tags=_WANTED):
-            values[int(element[0])] = element[3] or b""
+            tag, value = int(element[0]), element[3] or b""
+            if values.setdefault(tag, value) != value and tag in _WORDS:
+                two_in_one = f"holds two values of {_WORDS[tag]}"
     except PARSE_FAULTS:
         stop.truncated = True
     except OSError as error:
@@ -252,4 +265,25 @@ def _read_elements(file: BinaryIO, syntax: str, *, size: int, preamble: bool) ->
             raise
         stop.truncated = True  # pydicom's word for a sequence that does not close
     truncated = stop.truncated or (stop.at < 0 and file.tell() > size)
-    return Header(syntax, little, values, stop.at, stop.length, size, preamble, truncated, frozenset(stop.noted))
+    if stop.at >= 0 and _begins_again(file, stop.at + stop.length, size):
+        two_in_one = "holds two DICOM files, one behind the other"
+    return Header(
+        syntax=syntax,
+        little_endian=little,
+        values=values,
+        pixels_at=stop.at,
+        pixels_length=stop.length,
+        size=size,
+        preamble=preamble,
+        truncated=truncated,
+        noted=frozenset(stop.noted),
+        two_in_one=two_in_one,
+    )
+
+
+def _begins_again(file: BinaryIO, end: int, size: int) -> bool:
+    """Whether another file follows behind the pixels."""
+    if end + _PREAMBLE > size:
+        return False
+    file.seek(end + _PREAMBLE - len(_MAGIC))
+    return file.read(len(_MAGIC)) == _MAGIC

@@ -19,10 +19,9 @@ from pedseg.dicom.frame import (
     complex_first,
     describe,
     pixel_data,
-    rescale_value,
 )
 from pedseg.dicom.header import PARSE_FAULTS, Header
-from pedseg.dicom.values import number, place_of, plain, whole
+from pedseg.dicom.values import number, place_of, plain, rescale_value, whole
 from pedseg.dicom.words import SIDES, one_of
 from pedseg.errors import InputError, PedsegError
 

@@ -140,7 +140,7 @@ def _pieces(part: Part, name: str, groups: dict[Any, list[Frame]]) -> list[Part]
 
 def _split_contrasts(part: Part, name: str) -> list[Part]:
     """Two stacks whose slices lie between each other's: positions do not repeat, but one volume has one contrast."""
-    groups = _group(part.frames, lambda f: getattr(f.phase, name))
+    groups = _group(part.frames, lambda f: _rounded(getattr(f.phase, name)))
     if None in groups or len(groups) < 2 or min(len({f.place for f in g}) for g in groups.values()) < _STACK:
         return [part]
     return _pieces(part, name, groups)

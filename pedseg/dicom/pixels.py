@@ -23,20 +23,23 @@ from pedseg.dicom.codestream import HEAD_BYTES, coded_size
 from pedseg.dicom.frame import ENHANCED_CLASSES, Frame, PixelData
 from pedseg.dicom.header import NATIVE, PARSE_FAULTS, read_inflated
 from pedseg.dicom.values import uid_name
-from pedseg.errors import InputError
+from pedseg.errors import InputError, Notice
 from pedseg.volumes.limits import refuse_bomb
 
 _BYTE = 8
+_EXACT = 1 << 23
+"""Steps of the slope that float32 tells apart beside an intercept of so many steps."""
 _RLE_RATIO = 64
 """Two bytes of RLE stand for 128 at most."""
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 
 
-def read_grey(frames: Sequence[Frame]) -> NDArray[Any]:
+def read_grey(frames: Sequence[Frame], *, notices: list[Notice] | None = None) -> NDArray[Any]:
     """Grey values of a stack: stored values by slope and intercept, MONOCHROME1 not inverted.
 
     Args:
         frames: in the order of K; one matrix for all.
+        notices: gets what is worth a warning.
 
     Returns:
         (I, J, K) = (columns, rows, slices): of the stored integer type where slope and intercept are
@@ -53,11 +56,18 @@ def read_grey(frames: Sequence[Frame]) -> NDArray[Any]:
     stored = sum(path.stat().st_size for path in {frame.path for frame in frames})
     refuse_bomb(len(frames) * rows * columns * dtype.itemsize, stored, frames[0].name)
     slices = np.empty((len(frames), rows, columns), dtype)  # (K, J, I): each slice is one piece of memory
-    for k, plane in _planes(frames):
+    n_cleared = 0
+    for k, raw in _planes(frames):
+        plane = _unused_bits_cleared(raw, pixels[k])
+        _check_sign(plane, frames[k])
+        n_cleared += _holds_more(raw, plane, pixels[k])
         slices[k] = plane if exact else _grey(frames[k], plane)
         if not exact and (bad := plane.size - np.count_nonzero(np.isfinite(slices[k]))):
             text = f"{bad} of {plane.size} grey values are not finite by its Rescale Slope and Intercept"
             raise InputError("PS-A66", f"{frames[k].name}: {text}: export it again")
+    if n_cleared and notices is not None:
+        text = f"{n_cleared} of {len(frames)} images hold more above their Bits Stored, which was cleared"
+        notices.append(Notice("PS-W64", f"{text}: overlays, or grey values that their header does not allow"))
     return slices.transpose(2, 1, 0)
 
 
@@ -86,7 +96,7 @@ def _planes(frames: Sequence[Frame]) -> Iterator[tuple[int, NDArray[Any]]]:
         images = [frames[k] for k in numbers]
         planes = _native(images) if _is_native(_pixels(images[0])) else _decoded(images)
         for k, plane in zip(numbers, planes, strict=True):
-            yield k, _unused_bits_cleared(plane, _pixels(frames[k]))
+            yield k, plane
 
 
 def _is_native(pixels: PixelData) -> bool:
@@ -201,10 +211,27 @@ def _unused_bits_cleared(plane: NDArray[Any], pixels: PixelData) -> NDArray[Any]
     return (native << above) >> (pixels.bits_allocated - pixels.bits_stored)
 
 
+def _holds_more(raw: NDArray[Any], plane: NDArray[Any], pixels: PixelData) -> bool:
+    """Whether bits above the stored ones held anything but the sign."""
+    if pixels.bits_stored == pixels.bits_allocated or pixels.high_bit != pixels.bits_stored - 1:
+        return False
+    return not np.array_equal(raw, plane)
+
+
+def _check_sign(values: NDArray[Any], frame: Frame) -> None:
+    """Without Pixel Representation, values up to the highest bit are as much positive as negative."""
+    if _pixels(frame).signed is None and int(values.max()) >> _pixels(frame).bits_stored - 1:
+        text = f"{frame.name} has no Pixel Representation, and its upper grey values may mean negative ones"
+        raise InputError("PS-A121", f"{text}: export it again")
+
+
 def _grey(frame: Frame, stored: NDArray[Any]) -> NDArray[Any]:
     pixels = _pixels(frame)
     if pixels.modality_lut:
         with BoundedFile(frame.path) as bounded:
             return np.asarray(apply_modality_lut(stored, dcmread(bounded, stop_before_pixels=True)))
+    if abs(pixels.intercept) > abs(pixels.slope) * _EXACT or (pixels.slope == 0 and np.ptp(stored)):
+        text = f"{frame.name}: with Rescale Slope {pixels.slope:g} and Intercept {pixels.intercept:g} grey values merge"
+        raise InputError("PS-A121", f"{text}: export it again")
     with np.errstate(over="ignore"):  # refused by the caller
         return (stored * np.float64(pixels.slope) + pixels.intercept).astype(np.float32)

@@ -12,6 +12,7 @@ from pedseg.dicom.choose import choose
 from pedseg.dicom.discover import Discovery, discover
 from pedseg.dicom.ends import HINTS, end_hint
 from pedseg.dicom.frame import Frame
+from pedseg.dicom.interlaced import interlaced_notices
 from pedseg.dicom.phases import complex_part
 from pedseg.dicom.pixels import read_grey
 from pedseg.dicom.polarity import shown_grey
@@ -101,10 +102,12 @@ def read_series(series: Series, *, options: ReadOptions = _DEFAULT) -> Volume:
     kept, repeated = without_repeats(series)
     stack = build_stack(kept, min_slices=options.min_slices)
     frames, told = shown_grey(stack.frames, options.monochrome1)
-    array = read_grey(frames)
+    seen = list(told)
+    array = read_grey(frames, notices=seen)
     if (array == array[0, 0, 0]).all():
         raise InputError("PS-A65", f"the image is constant ({array[0, 0, 0]:g}): it holds no anatomy")
-    notices = (*series.notices, *repeated, *stack.notices, *told, *_notices(kept, stack.frames))
+    seen += interlaced_notices(array)
+    notices = (*series.notices, *repeated, *stack.notices, *seen, *_notices(kept, stack.frames))
     return Volume(array, stack.affine, slice_axis=2, notices=notices, facts=_facts(kept))
 
 
@@ -123,6 +126,10 @@ def _notices(series: Series, frames: tuple[Frame, ...]) -> tuple[Notice, ...]:
     stored = [frame.pixels for frame in frames if frame.pixels is not None]
     if any(p.lossy or p.syntax in _LOSSY for p in stored):
         found.append(Notice("PS-W18", "the images were compressed with loss"))
+    scaled = any((p.slope, p.intercept) != (1.0, 0.0) for p in stored)
+    if scaled and (n_plain := sum(not p.rescaled for p in stored)):
+        text = f"{n_plain} of {len(stored)} images have no Rescale Slope, others have: theirs are taken as stored"
+        found.append(Notice("PS-W62", text))
     if any(frame.image_type[:1] == ("DERIVED",) for frame in frames):
         found.append(Notice("PS-W33", "the series is derived (reformatted or computed), not acquired"))
     if n_complex := sum(complex_part(frame) for frame in frames):

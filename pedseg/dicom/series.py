@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pedseg.dicom.alike import alike_in_place, same_geometry, snapped
+from pedseg.dicom.alike import SAME_PLACE_MM, alike_in_place, same_geometry, snapped
 from pedseg.dicom.belonging import Belonging, by_series
 from pedseg.dicom.frame import Frame, SeriesKey
 from pedseg.dicom.phases import Part, split_parts
@@ -202,14 +202,16 @@ def _slabs(frames: list[Frame]) -> list[list[Frame]]:
     Thinner pieces stay together: what is between them is missing, and is refused as a gap.
     """
     along = projections(frames)
-    places = np.unique(np.round(along, 3))
+    places = np.unique(along)
+    places = places[np.diff(places, prepend=-np.inf) >= SAME_PLACE_MM]
     if len(places) < 2 * THICK_SLICES:
         return [frames]
     steps = np.diff(places)
-    cuts = places[:-1][steps > APART_STEPS * np.median(steps)]
-    number = np.searchsorted(cuts, np.round(along, 3))
-    slabs = [[f for f, n in zip(frames, number, strict=True) if n == slab] for slab in range(len(cuts) + 1)]
-    return slabs if all(len({f.place for f in slab}) >= THICK_SLICES for slab in slabs) else [frames]
+    cuts = (places[:-1] + steps / 2)[steps > APART_STEPS * np.median(steps)]
+    if np.bincount(np.searchsorted(cuts, places)).min() < THICK_SLICES:
+        return [frames]
+    number = np.searchsorted(cuts, along)
+    return [[f for f, n in zip(frames, number, strict=True) if n == slab] for slab in range(len(cuts) + 1)]
 
 
 def _parts(stack: Series, index: int) -> list[Series]:

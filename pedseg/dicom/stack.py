@@ -117,7 +117,8 @@ def _ordered(frames: Sequence[Frame], normal: NDArray[np.float64]) -> tuple[list
     along = positions @ normal
     order = sorted(range(len(frames)), key=lambda i: (along[i], frames[i].uid, frames[i].number))
     ordered = [frames[i] for i in order]
-    same = np.flatnonzero(np.diff(along[order]) < SAME_PLACE_MM)
+    tied = np.diff(along[order]) < SAME_PLACE_MM
+    same = np.flatnonzero(tied & ~np.concatenate([[False], tied[:-1]]))  # the first two images of each place
     if same.size:
         k = int(same[0])
         names = f"{ordered[k].name} and {ordered[k + 1].name}"

@@ -8,13 +8,16 @@ import re
 from pydicom import config
 from pydicom.uid import UID
 
-from pedseg.errors import GeometryError, one_line
+from pedseg.errors import GeometryError, InputError, one_line
 from pedseg.privacy import number_text
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 MIN_PIXEL_MM, MAX_PIXEL_MM = 1e-3, 10.0
 FARTHEST_MM = 1e5
 """A position farther from the scanner's centre is no position; single precision still tells 0.01 mm there."""
+
+_MAX_RESCALE = 1e30
+"""Grey values stay within float32."""
 
 
 def number(text: str) -> float | None:
@@ -37,7 +40,8 @@ def decimals(text: str, count: int, missing: tuple[str, str], name: str) -> tupl
         raise GeometryError(code, f"{name} has no {tag}: without it no voxel's place is known; export it again")
     values = tuple(number(part) for part in text.split("\\"))
     if len(values) != count or None in values:
-        raise GeometryError("PS-A52", f"{name}: {tag} needs {count} finite numbers, got {number_text(text[:60])}")
+        got = f"needs {count} finite numbers, got {number_text(text[:60])}"
+        raise GeometryError("PS-A52", f"{name}: {tag} {got}: export it again")
     return tuple(v for v in values if v is not None)
 
 
@@ -59,6 +63,15 @@ def place_of(*, position: str, orientation: str, spacing: str, name: str) -> tup
         text = f"Image Position (Patient) {number_text(position[:60])} lies more than {FARTHEST_MM / 1000:g} m away"
         raise GeometryError("PS-A52", f"{name}: {text}: export it again")
     return place
+
+
+def rescale_value(text: str, missing: float, name: str) -> float:
+    """Rescale Slope or Intercept as a number; `missing` where the tag is."""
+    value = number(text) if text else missing
+    if value is None or abs(value) > _MAX_RESCALE:
+        told = number_text(text[:64])
+        raise InputError("PS-A121", f"{name}: Rescale Slope or Intercept {told} is no usable number: export it again")
+    return value
 
 
 def plain(text: str) -> str:

@@ -482,3 +482,12 @@ def many_series(folder: Path) -> None:
     """Twenty small series; how fast many are listed is a test of its own."""
     for n in range(1, 21):
         write_series(folder / f"{n}", grid=SMALL, SeriesInstanceUID=uid(n), SeriesNumber=n)
+
+
+def behind_each_other(folder: Path) -> None:
+    """The last two slices as one file."""
+    write_series(folder)
+    last = folder / "im0016"
+    with (folder / "im0015").open("ab") as file:
+        file.write(last.read_bytes())
+    last.unlink()

@@ -307,7 +307,38 @@ def half_way(first: dict[str, object], second: dict[str, object]) -> Write:
     return together(series(**first), stack("b", Grid(origin=HALF_WAY), **second))
 
 
+def laced(**tags: object) -> Write:
+    """Another volume half a step on, its columns mirrored: what lies at each place is another thing."""
+
+    def mirrored(k: int, ds: Dataset) -> Dataset:
+        ds.SOPInstanceUID = uid("laced", k)
+        ds.PixelData = np.frombuffer(ds.PixelData, "<u2").reshape(ds.Rows, ds.Columns)[:, ::-1].tobytes()
+        return ds
+
+    return together(series(), lambda folder: write_series(folder, mirrored, grid=Grid(origin=HALF_WAY), prefix="b",
+                                                          **tags))
+
+
 def hole(folder: Path) -> None:
     """Four slices, twenty missing ones, and twelve slices."""
     grid = Grid(n=36)
     write_series(folder, lambda k, ds: None if 4 <= k < 24 else ds, grid=grid)
+
+
+def jittered_phases(folder: Path) -> None:
+    """Eight time points whose positions differ by a few micrometres: more places at each slice than a slab has."""
+    rng = np.random.default_rng(9)
+
+    def change(k: int, _ds: Dataset) -> list[Dataset]:
+        made = [again(k, c, {"TemporalPositionIdentifier": c + 1}, 8) for c in range(8)]
+        for ds in made:
+            ds.ImagePositionPatient = [decimal(float(v) + rng.uniform(-0.004, 0.004)) for v in ds.ImagePositionPatient]
+        return made
+
+    write_series(folder, change)
+
+
+def two_letters(folder: Path) -> None:
+    """The upper half of the slices is of a patient whose number differs in one byte of a national alphabet."""
+    numbers = (b"ZZPHI-M\xf6ller ", b"ZZPHI-M\xfcller ")
+    write_series(folder, lambda k, ds: raw(ds, "PatientID", "LO", numbers[k // 8]))

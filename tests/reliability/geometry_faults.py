@@ -175,6 +175,23 @@ def nested(change: Change | None = None, *, icon: bool = False) -> Write:
     return series(with_items)
 
 
+def place_twice(mm: float) -> Write:
+    """A second Image Position in each file, so far off."""
+
+    def write(folder: Path) -> None:
+        for path in write_series(folder).iterdir():
+            data = path.read_bytes()
+            start = data.index(b"\x20\0\x32\0DS")
+            length = int.from_bytes(data[start + 6 : start + 8], "little")
+            end = start + 8 + length
+            numbers = [float(v) + mm for v in data[start + 8 : end].split(b"\\")]
+            value = even("\\".join(f"{v:.4f}" for v in numbers)) if mm else data[start + 8 : end]
+            second = data[start : start + 6] + len(value).to_bytes(2, "little") + value
+            path.write_bytes(data[:end] + second + data[end:])
+
+    return write
+
+
 def without_place(_: int, ds: Dataset) -> Dataset:
     del ds.ImagePositionPatient
     return ds

@@ -32,6 +32,7 @@ class GreyRow:
         dtype: of the values read.
         facts: what the volume must tell beside.
         within: largest difference: half a unit in the last place of float32.
+        notices: as in `DicomRow`.
     """
 
     id: str
@@ -41,13 +42,14 @@ class GreyRow:
     dtype: type[np.generic] = np.uint16
     facts: tuple[tuple[str, object], ...] = ()
     within: float = 0.0
+    notices: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.id
 
     def hold(self, folder: Path) -> None:
         """Build, read, compare."""
-        volume = check(DicomRow(self.id, self.fault, self._write, grid=None), folder)
+        volume = check(DicomRow(self.id, self.fault, self._write, grid=None, notices=self.notices), folder)
         assert isinstance(volume, Volume)
         assert volume.array.dtype == self.dtype
         assert np.abs(volume.array - stacked(self.wanted(k) for k in range(SMALL.n))).max() <= self.within
@@ -91,6 +93,11 @@ def holding(stored: Plane, **tags: object) -> Change:
         return ds
 
     return change
+
+
+def scaled_from(first: int) -> Change:
+    """A slope of 2 from this slice on, none before."""
+    return lambda k, ds: holding(words, **({"RescaleSlope": "2"} if k >= first else {}))(k, ds)
 
 
 def lut(k: int, ds: Dataset) -> Dataset:

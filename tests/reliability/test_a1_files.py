@@ -116,6 +116,8 @@ ROWS = (
              build.before_pixels(build.element(0x7FE0, 0, b"UL", b"\0\x0f\0\0"))),
     DicomRow("16-trailing", "padding after the pixels",
              build.rewritten(lambda d: d + build.element(0xFFFC, 0xFFFC, b"OB", bytes(126)) + b"\r\n")),
+    DicomRow("16-behind", "two files in one, one behind the other", build.behind_each_other, "PS-A121",
+             "im0015 holds two DICOM files, one behind the other: export it again"),
     DicomRow("16-ob", "16-bit pixels as bytes",
              build.rewritten(lambda data: data.replace(build.PIXELS, build.PIXELS[:4] + b"OB"))),
     *(DicomRow(f"17-{name}", "lossless", build.coded(syntax)) for name, syntax in build.LOSSLESS.items()),

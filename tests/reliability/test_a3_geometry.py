@@ -285,6 +285,14 @@ ODD_SLICES = (
     DicomRow("46-nested", "a place in sequences only", geo.nested(geo.without_place), "PS-A46", "im0001 has no Image"),
     DicomRow("46-retired", "the retired Image Position", series(geo.old_position), "PS-A46", "im0001 has no Image Pos"),
     DicomRow(
+        "46-two",
+        "two positions in each file",
+        geo.place_twice(5.0),
+        "PS-A121",
+        "im0001 holds two values of Image Position Patient: export it again",
+    ),
+    DicomRow("46-twice", "the same position twice in each file", geo.place_twice(0.0)),
+    DicomRow(
         "47",
         "no position in one",
         some([4], ImagePositionPatient=None),
@@ -303,6 +311,22 @@ ODD_SLICES = (
     DicomRow("49-one", "none in one", some([4], PixelSpacing=None), "PS-A49", "im0005 has no Pixel Spacing"),
     DicomRow("50", "one slice wider", some([7], PixelSpacing=["0.3", "0.26"]), "PS-A36", "1 image missing"),
     DicomRow("50-first", "the first wider", some([0], PixelSpacing=["0.3", "0.26"]), "PS-A45", "im0001 continues"),
+    DicomRow(
+        "50-rounded",
+        "spacing printed with four digits in half of the slices",
+        some(range(8), PixelSpacing=["0.30004", "0.25"]),
+        slack_mm=2e-3,
+    ),
+    *(
+        DicomRow(
+            f"51-{n}-{tag}",
+            "fewer pixels in the header than there are",
+            series(**{tag: n}),
+            "PS-A121",
+            r"im0001 holds 3840 pixel bytes, \d+ make the .* image of its header",
+        )
+        for tag, n in (("Rows", 24), ("Rows", 47), ("Columns", 39))
+    ),
     DicomRow("51", "one slice of another matrix", some([7], Rows=24, Columns=80), "PS-A36", "1 image missing"),
     DicomRow("51-last", "the last of another matrix", some(LAST, Rows=24, Columns=80), "PS-A45", "im0016 continues"),
     DicomRow(

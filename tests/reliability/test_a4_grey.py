@@ -22,6 +22,7 @@ from pedseg.volumes.intensity import normalise
 from pedseg.volumes.nifti import read_nifti
 
 HOT = 65535
+W64 = ("PS-W64",)
 CLIP = load_preset("default").normalisation.clip_percentiles
 
 
@@ -105,6 +106,16 @@ def small(change) -> object:
     return series(change, grid=SMALL)
 
 
+def without_sign(stored) -> object:
+    """Pixel Representation is missing."""
+
+    def change(k, ds):
+        del ds.PixelRepresentation
+        return holding(stored)(k, ds)
+
+    return change
+
+
 SCALING = (
     GreyRow("61", "no slope and intercept", holding(words), words),
     GreyRow("61-identity", "1 and 0", holding(words, RescaleSlope="1", RescaleIntercept="0"), words),
@@ -125,6 +136,14 @@ SCALING = (
         lambda k: words(k) * (0.001 if k == 2 else 1.0),
         np.float32,
         within=4e-6,
+    ),
+    GreyRow(
+        "62-some",
+        "the first two slices have no slope",
+        grey.scaled_from(2),
+        lambda k: words(k) * (2.0 if k >= 2 else 1.0),
+        np.float32,
+        notices=("PS-W62",),
     ),
     GreyRow(
         "62-negative",
@@ -160,7 +179,21 @@ SCALING = (
         "im0005: Rescale Slope or Intercept",
     ),
     DicomRow("62-text", "an intercept of text", one_raw("RescaleIntercept", b"none"), "PS-A121", "im0005: Rescale"),
-    DicomRow("62-zero", "a slope of 0", series(RescaleSlope="0"), "PS-A65", r"constant \(0\)"),
+    DicomRow("62-zero", "a slope of 0", series(RescaleSlope="0"), "PS-A121", "Rescale Slope 0 .* grey values merge"),
+    DicomRow(
+        "62-zero-one",
+        "a slope of 0 in one slice",
+        series(lambda k, ds: raw(ds, "RescaleSlope", "DS", b"0 " if k == 4 else b"1 ")),
+        "PS-A121",
+        "im0005: with Rescale Slope 0 and Intercept 0 grey values merge: export it again",
+    ),
+    DicomRow(
+        "62-swallowed",
+        "an intercept beside which single precision knows no steps of the slope",
+        series(RescaleSlope="1", RescaleIntercept="1e8"),
+        "PS-A121",
+        "im0001: with Rescale Slope 1 and Intercept 1e.08 grey values merge",
+    ),
     GreyRow("63", "a Modality LUT", grey.lut, lambda k: 7 * (words(k).astype(int) % 256) + k, np.float32),
     GreyRow(
         "63-real-world",
@@ -177,6 +210,7 @@ BITS = (
             f"{n} bits, others above them",
             *bits(n, sign=sign),
             np.int16 if sign else np.uint16,
+            notices=W64 if n < 16 else (),
         )
         for n in range(8, 17)
         for sign in (False, True)
@@ -187,13 +221,21 @@ BITS = (
         holding(words, BitsStored=12, HighBit=15),
         lambda k: words(k) >> 4,
     ),
-    GreyRow("64-overlay", "overlays in the upper bits", grey.overlaid, lambda k: words(k) % 4096),
+    GreyRow("64-overlay", "overlays in the upper bits", grey.overlaid, lambda k: words(k) % 4096, notices=W64),
+    GreyRow(
+        "64-extended",
+        "12 bits whose sign goes on above them",
+        holding(lambda k: signed(k) // 16, BitsStored=12, HighBit=11, PixelRepresentation=1),
+        lambda k: signed(k) // 16,
+        np.int16,
+    ),
     GreyRow("64-low-bit", "High Bit below the stored bits", holding(words, HighBit=7), words),
     GreyRow(
         "64-mixed",
         "12 and 16 bits in turn",
         holding(words, BitsStored=lambda k: 12 + 4 * (k % 2), HighBit=lambda k: 11 + 4 * (k % 2)),
         lambda k: words(k) if k % 2 else words(k) % 4096,
+        notices=W64,
     ),
     GreyRow(
         "64-32",
@@ -201,6 +243,7 @@ BITS = (
         holding(lambda k: words(k, "<u4"), BitsAllocated=32, BitsStored=20, HighBit=19),
         lambda k: words(k, "<u4") % 2**20,
         np.uint32,
+        notices=W64,
     ),
     GreyRow(
         "64-bytes",
@@ -215,6 +258,26 @@ BITS = (
         holding(lambda k: np.full((6, 5), 65531 if k % 2 else 60000 + k, "<u2"), PixelRepresentation=lambda k: k % 2),
         lambda k: np.full((6, 5), -5 if k % 2 else 60000 + k),
         np.int32,
+    ),
+    GreyRow(
+        "64-no-sign",
+        "no Pixel Representation, and no value that needs it",
+        without_sign(lambda k: words(k) // 2),
+        lambda k: words(k) // 2,
+    ),
+    DicomRow(
+        "64-no-sign-high",
+        "no Pixel Representation, and values that are negative or high",
+        small(without_sign(words)),
+        "PS-A121",
+        "im0001 has no Pixel Representation, and its upper grey values may mean negative ones: export it again",
+    ),
+    DicomRow(
+        "64-eight",
+        "8 bits in the header, 16 in the pixels",
+        small(holding(words, BitsAllocated=8, BitsStored=8, HighBit=7)),
+        "PS-A121",
+        "im0001 holds 60 pixel bytes, 30 make the 5x6 image of its header",
     ),
     DicomRow(
         "64-absurd",
