@@ -47,6 +47,7 @@ def read_grey(frames: Sequence[Frame]) -> NDArray[Any]:
             PS-A66 not finite after rescaling.
     """
     pixels = [_pixels(frame) for frame in frames]
+    _check_slopes(frames, pixels)
     exact = all(p.slope == 1.0 and p.intercept == 0.0 and not p.modality_lut for p in pixels)
     dtype = np.result_type(*{stored_type(p) for p in pixels}) if exact else np.dtype(np.float32)
     rows, columns = frames[0].matrix
@@ -59,6 +60,14 @@ def read_grey(frames: Sequence[Frame]) -> NDArray[Any]:
             text = f"{bad} of {plane.size} grey values are not finite by its Rescale Slope and Intercept"
             raise InputError("PS-A66", f"{frames[k].name}: {text}: export it again")
     return slices.transpose(2, 1, 0)
+
+
+def _check_slopes(frames: Sequence[Frame], pixels: Sequence[PixelData]) -> None:
+    """A slope of 0 beside others loses a slice; of 0 throughout, the image is found to be constant."""
+    empty = [frame.name for frame, p in zip(frames, pixels, strict=True) if p.slope == 0 and not p.modality_lut]
+    if 0 < len(empty) < len(frames):
+        text = f"{empty[0]}: its Rescale Slope is 0, which leaves no grey values ({len(empty)} of {len(frames)} images)"
+        raise InputError("PS-A121", f"{text}: export it again")
 
 
 def same_pixels(a: Frame, b: Frame) -> bool:

@@ -161,6 +161,14 @@ SCALING = (
     ),
     DicomRow("62-text", "an intercept of text", one_raw("RescaleIntercept", b"none"), "PS-A121", "im0005: Rescale"),
     DicomRow("62-zero", "a slope of 0", series(RescaleSlope="0"), "PS-A65", r"constant \(0\)"),
+    DicomRow("62-one-zero", "a slope of 0 in one image", one_raw("RescaleSlope", b"0 "), "PS-A121", "Slope is 0"),
+    DicomRow(
+        "62-frame-zero",
+        "a slope of 0 in one frame",
+        en.file_of(en.each_frame(en.one_slope_of_0)),
+        "PS-A121",
+        r"file: its Rescale Slope is 0, which leaves no grey values \(1 of 16 images\)",
+    ),
     GreyRow("63", "a Modality LUT", grey.lut, lambda k: 7 * (words(k).astype(int) % 256) + k, np.float32),
     GreyRow(
         "63-real-world",
