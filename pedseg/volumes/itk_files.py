@@ -26,6 +26,7 @@ from pedseg.volumes.itk_headers import (
     mha_place,
     nrrd_header,
     nrrd_place,
+    segment_names,
     unreadable,
 )
 from pedseg.volumes.limits import check_size, refuse_bomb, refuse_trailer
@@ -67,6 +68,18 @@ def read_itk(path: Path, max_voxels: int) -> Volume:
     array = array.reshape(stored.sizes, order="F").astype(stored.dtype.newbyteorder("="), copy=False)
     facts: dict[str, str | int | float] = {"format": "NRRD" if nrrd else "MHA"}
     return Volume(array, affine, notices=notices, facts=facts)
+
+
+def read_segment_names(path: Path) -> dict[int, tuple[str, ...]]:
+    """Label value -> names of its segments in the header of an NRRD file; empty for any other file."""
+    if path.suffix.lower() != ".nrrd":
+        return {}
+    try:
+        with path.open("rb") as file:
+            return segment_names(file.read(_MAX_HEADER))
+    except OSError as error:
+        text = f"{one_line(path.name)} cannot be read: {error.strerror or 'input/output error'}"
+        raise InputError("PS-A121", text) from error
 
 
 def _check_length(stored: Stored, size: int, name: str) -> None:

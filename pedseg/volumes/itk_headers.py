@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pedseg.errors import GeometryError, InputError, Notice
+from pedseg.errors import GeometryError, InputError, Notice, one_line
 from pedseg.volumes.geometry import LPS_TO_RAS, Matrix
 from pedseg.volumes.limits import check_place
 
@@ -172,6 +172,19 @@ def mha_place(fields: Fields, name: str) -> tuple[Matrix, tuple[Notice, ...]]:
     affine[:3, 3] = _numbers(fields.get("offset", "0 0 0"), 3, name)
     told = {"transformmatrix", "offset"} <= fields.keys()
     return _placed(affine, LPS_TO_RAS, {fields.get("distanceunits", "")}, name, told=told)
+
+
+def segment_names(head: bytes) -> dict[int, tuple[str, ...]]:
+    """Label value -> names of its segments, as 3D Slicer writes them into a .seg.nrrd; empty where it did not."""
+    end = re.search(rb"\r?\n\r?\n", head)
+    text = head[: end.start() if end else 0].decode("utf-8", "replace")
+    values = dict(re.findall(r"^Segment(\d+)_LabelValue:=(\d{1,9})\s*$", text, re.MULTILINE))
+    found: dict[int, tuple[str, ...]] = {}
+    for number, name in re.findall(r"^Segment(\d+)_Name:=(.*)$", text, re.MULTILINE):
+        if number in values:
+            value = int(values[number])
+            found[value] = (*found.get(value, ()), one_line(name.strip(), 64))
+    return found
 
 
 def unreadable(name: str) -> InputError:
