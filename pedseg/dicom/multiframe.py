@@ -18,9 +18,10 @@ from pedseg.dicom.frame import (
     check_complete,
     complex_first,
     describe,
+    matrix,
     pixel_data,
 )
-from pedseg.dicom.header import PARSE_FAULTS, Header
+from pedseg.dicom.header import PARSE_FAULTS, UNDEFINED, Header
 from pedseg.dicom.values import number, place_of, plain, rescale_value, whole
 from pedseg.dicom.words import SIDES, one_of
 from pedseg.errors import InputError, PedsegError
@@ -56,6 +57,7 @@ def _frames(file: Frame, header: Header) -> tuple[Frame, ...]:
         raise InputError("PS-A121", f"{file.name}: {text}: export it again")
     check_complete(header, file.name, n_frames=len(groups))
     pixels = pixel_data(header, file.name)
+    _check_count(header, len(groups), file.name)
     shared = _first(dataset, "SharedFunctionalGroupsSequence")
     kept = _kept_dimensions(dataset)
     if parts := whole(str(dataset.get("InConcatenationTotalNumber", ""))):
@@ -63,6 +65,15 @@ def _frames(file: Frame, header: Header) -> tuple[Frame, ...]:
     component = str(dataset.get("ComplexImageComponent") or "")
     own = (_Groups(shared, group, kept, component) for group in groups)
     return tuple(_frame(file, i, group, pixels) for i, group in enumerate(own))
+
+
+def _check_count(header: Header, n_frames: int, name: str) -> None:
+    """Refuse pixels of more frames than are described: nobody knows which those are."""
+    rows, columns = matrix(header)
+    one = rows * columns * (header.unsigned("BitsAllocated") or 0) // 8
+    if header.pixels_length != UNDEFINED and header.pixels_length >= (n_frames + 1) * one:
+        text = f"{name}: pixels of {header.pixels_length // one} frames, {n_frames} are described"
+        raise InputError("PS-A121", f"{text}: export it again")
 
 
 class _Groups:
@@ -127,13 +138,19 @@ def _echo_time(groups: _Groups) -> float | None:
     return groups.number(kept, "EchoTime") if time is None else time
 
 
+def _temporal(groups: _Groups) -> float | None:
+    """Temporal Position Index, or the time itself where no frame is counted."""
+    index = groups.number("FrameContentSequence", "TemporalPositionIndex")
+    return groups.number("TemporalPositionSequence", "TemporalPositionTimeOffset") if index is None else index
+
+
 def _phase(groups: _Groups, image_type: tuple[str, ...], top: PhaseKey) -> PhaseKey:
     values: Any = groups.item("FrameContentSequence").get("DimensionIndexValues") or ()
     values = (values,) if isinstance(values, int) else tuple(values)
     component = groups.text("MRImageFrameTypeSequence", "ComplexImageComponent") or groups.component
     return PhaseKey(
         kind=complex_first(component, image_type),
-        temporal_position=groups.number("FrameContentSequence", "TemporalPositionIndex"),
+        temporal_position=_temporal(groups),
         dimension=tuple(int(values[i]) for i in groups.dimensions if i < len(values)),
         b_value=groups.number("MRDiffusionSequence", "DiffusionBValue"),
         inversion_time=groups.number("MRModifierSequence", "InversionTimes"),

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.valuerep import format_number_as_ds
 
 from pedseg.dicom.bounded import BoundedFile
 from pedseg.dicom.frame import check_complete, matrix
@@ -72,6 +73,7 @@ def read_segmentation(
             with BoundedFile(path) as bounded:
                 dataset = dcmread(bounded)
             _check_same(dataset, header, name)
+            _settle_spacing(dataset)
             seg = import_module("highdicom.seg").Segmentation.from_dataset(dataset, copy=False)
             wanted, notices = _segments(seg, domain, where, numbers)
             affine = _affine(seg, where, max_voxels)
@@ -122,7 +124,7 @@ def _segments(
     seg: Any, domain: Domain, where: str, numbers: Mapping[int, tuple[int, ...]] | None
 ) -> tuple[dict[int, tuple[int, ...]], tuple[Notice, ...]]:
     """Label -> numbers of its segments."""
-    found = {n: _called(seg.get_segment_description(n)) for n in map(int, seg.segment_numbers)}
+    found = {n: _called(seg.get_segment_description(n)) for n in map(int, seg.segment_numbers) if n}  # 0: background
     if numbers is None:
         return match_structures(found, domain, where)
     if absent := sorted({n for wanted in numbers.values() for n in wanted} - set(found)):
@@ -136,6 +138,38 @@ def _called(segment: Any) -> tuple[str, ...]:
     kind = segment.segmented_property_type
     words = (segment.segment_label, segment.get("SegmentDescription"), kind.meaning)
     return (*(plain(str(word or "")) for word in words), plain(f"{kind.scheme_designator} {kind.value}"))
+
+
+def _check_described(referred: set[int], seg: Any, where: str) -> None:
+    """Refuse voxels of a segment that no description names: highdicom leaves such frames out."""
+    if unknown := sorted(referred - {0, *map(int, seg.segment_numbers)}):
+        text = f"{where}: voxels of segment {', '.join(map(str, unknown[:8]))}, which is not described"
+        raise InputError("PS-A131", f"{text}: export the segmentation again")
+
+
+def _referred(seg: Any) -> set[int]:
+    """Numbers of the segments that frames are of."""
+    word = "SegmentIdentificationSequence"
+    groups = (*seg.PerFrameFunctionalGroupsSequence, seg.SharedFunctionalGroupsSequence[0])
+    return {int(g[word][0].ReferencedSegmentNumber) for g in groups if word in g}
+
+
+def _settle_spacing(dataset: Dataset) -> None:
+    """Replace a Spacing Between Slices that the positions do not bear out by the smallest step between them.
+
+    highdicom needs one where frames are left out, and copies it out of enhanced images, where it is often wrong.
+    """
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    if "PixelMeasuresSequence" not in shared or "PlaneOrientationSequence" not in shared:
+        return
+    measures = shared.PixelMeasuresSequence[0]
+    vectors = np.reshape(shared.PlaneOrientationSequence[0].ImageOrientationPatient, (2, 3)).astype(np.float64)
+    along = np.sort(_positions(dataset) @ np.cross(*vectors))
+    steps = np.diff(along)
+    steps = steps[steps > UNEVEN_MM]
+    said = abs(float(measures.get("SpacingBetweenSlices") or 0))
+    if len(steps) and not (said and np.abs(steps - said * np.rint(steps / said)).max() <= UNEVEN_MM):
+        measures.SpacingBetweenSlices = format_number_as_ds(float(steps.min()))
 
 
 def _affine(seg: Any, where: str, max_voxels: int) -> Matrix:
@@ -169,18 +203,31 @@ def _positions(seg: Any) -> Matrix:
 
 def _labels(seg: Any, wanted: Mapping[int, tuple[int, ...]], where: str) -> NDArray[np.uint8]:
     """(columns, rows, slices) labels; one structure at a time, so that overlaps are seen."""
-    labels: NDArray[np.uint8] | None = None
+    if not wanted:
+        raise InputError("PS-A131", f"{where}: no segment was asked for")
+    if seg.SegmentationType == "LABELMAP":
+        return _of_label_map(seg, wanted, where)
+    _check_described(_referred(seg), seg, where)
+    labels = np.zeros(0, np.uint8)
     overlapping = 0
     for label, numbers in wanted.items():
         inside = _inside(seg, list(numbers), where)
-        labels = np.zeros(inside.shape, np.uint8) if labels is None else labels
+        labels = labels if labels.size else np.zeros(inside.shape, np.uint8)
         overlapping += int(np.count_nonzero(labels[inside]))
         labels[inside] = label
-    if labels is None:
-        raise InputError("PS-A131", f"{where}: no segment was asked for")
     if overlapping:
         text = f"{where}: {overlapping} voxels belong to several structures"
         raise InputError("PS-A132", f"{text}: give each voxel to one")
+    return np.ascontiguousarray(labels.transpose(2, 1, 0))
+
+
+def _of_label_map(seg: Any, wanted: Mapping[int, tuple[int, ...]], where: str) -> NDArray[np.uint8]:
+    """(columns, rows, slices) labels, of all segments at once: highdicom finds no single one above 255."""
+    stored = seg.get_volume(combine_segments=True, **_LOOSE).array
+    _check_described(set(np.unique(stored).tolist()), seg, where)
+    labels = np.zeros(stored.shape, np.uint8)
+    for label, numbers in wanted.items():
+        labels[np.isin(stored, numbers)] = label
     return np.ascontiguousarray(labels.transpose(2, 1, 0))
 
 

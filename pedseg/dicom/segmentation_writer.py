@@ -165,8 +165,12 @@ def _segment(number: int, structure: Structure, of: tuple[str, str], algorithm: 
 
 
 def _meaning(structure: Structure) -> str:
-    """What a viewer shows beside the code: the title without what part of the bone is in view."""
-    return (structure.title or structure.name).partition(" (")[0][:64]
+    """What a viewer shows beside the code: the title without what part of the bone is in view.
+
+    The character set is the source's, which may lack a letter of the title: the name then stands in.
+    """
+    title = structure.title if structure.title.isascii() else ""
+    return (title or structure.name).partition(" (")[0][:64]
 
 
 def _uid(*parts: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from pedseg.json_files import line_in, read_json
 from pedseg.plan import DomainPlan
 from pedseg.schema import parse
 from pedseg.storage.labels import onto_grid, onto_larger_grid, refuse_empty, remap_labels
+from pedseg.storage.segment_names import named_labels, named_values
 from pedseg.text_files import shown
 from pedseg.volumes import Geometry, Volume
 from pedseg.volumes.nifti import read_image
@@ -156,7 +157,9 @@ def read_labels(case: Case, domain: Domain) -> Volume:
         from pedseg.dicom.segmentation import read_segmentation
 
         return read_segmentation(case.labels, domain, where=case.name)
-    return read_image(case.labels)
+    labels = read_image(case.labels)
+    named = named_values(case.labels, domain, case.name)
+    return replace(labels, notices=labels.notices + named.notices) if named else labels
 
 
 def checked_labels(case: Case, labels: Volume, domain: Domain) -> NDArray[np.uint8]:
@@ -164,6 +167,10 @@ def checked_labels(case: Case, labels: Volume, domain: Domain) -> NDArray[np.uin
     if case.labels and is_segmentation(case.labels):
         refuse_empty(labels.array, case.name)
         return labels.array
+    if case.labels and (named := named_values(case.labels, domain, case.name)):
+        array = named_labels(labels.array, named, domain, case.name)
+        refuse_empty(array, case.name)
+        return array
     return remap_labels(labels.array, domain, case.name)
 
 

@@ -121,10 +121,11 @@ def onto_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, where: 
 def onto_larger_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, where: str) -> NDArray[np.uint8]:
     """Labels of a part of the image's grid on the whole of it, moved by whole voxels.
 
-    A DICOM SEG may keep the labelled frames alone. Where `own` reaches beyond the image it must be background.
+    A DICOM SEG may keep the labelled frames alone, and its own step between slices is that of the frames it keeps:
+    each labelled slice is placed by itself. Where `own` reaches beyond the image it must be background.
 
     Args:
-        array: (I, J, K) labels on the grid `own`.
+        array: (I, J, K) labels on the grid `own`, slices along K.
         own: grid of the label file.
         wanted: grid of the image.
         where: the exam's name, for the message.
@@ -132,6 +133,19 @@ def onto_larger_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, 
     Raises:
         GeometryError: PS-A69 the voxels do not fall on voxels of the image, or labelled ones lie beyond it.
     """
+    result = np.zeros(wanted.shape, np.uint8)
+    labelled = np.flatnonzero(array.any(axis=(0, 1)))
+    beyond = 0
+    for k in labelled if len(labelled) else range(1):
+        single = _moved(own, np.array([0, 0, k]), (*own.shape[:2], 1))
+        beyond += _place(array[..., k : k + 1], single, wanted, where, onto=result)
+    if beyond:
+        raise _elsewhere(where, f"{beyond} labelled voxels lie beyond it")
+    return result
+
+
+def _place(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, where: str, *, onto: NDArray[np.uint8]) -> int:
+    """Put labels of a part of a grid where they belong; how many lie beyond it."""
     axes, flips = _storage_order(own, wanted)
     if sorted(axes) != [0, 1, 2]:
         raise _elsewhere(where, "the axes point elsewhere")
@@ -141,13 +155,10 @@ def onto_larger_grid(array: NDArray[np.uint8], own: Geometry, wanted: Geometry, 
     if distance > _tolerance_mm(wanted):
         raise _elsewhere(where, f"corners {distance:.2f} mm from the voxels of the image")
     low, high = np.maximum(start, 0), np.minimum(start + part.shape, wanted.shape)
-    result = np.zeros(wanted.shape, np.uint8)
     shared = labels[_box(low - start, np.maximum(high, low) - start)]
-    if beyond := int(np.count_nonzero(labels)) - int(np.count_nonzero(shared)):
-        raise _elsewhere(where, f"{beyond} labelled voxels lie beyond it")
     if shared.size:
-        result[_box(low, high)] = shared
-    return result
+        onto[_box(low, high)] = shared
+    return int(np.count_nonzero(labels)) - int(np.count_nonzero(shared))
 
 
 def covering_grid(own: Geometry, other: Geometry) -> Geometry:

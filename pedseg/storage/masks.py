@@ -15,6 +15,7 @@ from pedseg.domains.match import match_structures
 from pedseg.errors import InputError, Notice, PedsegError, UsageError, did_you_mean, one_line
 from pedseg.storage.cases import IMAGE_NAMES, LABEL_NAMES, is_segmentation, nnunet_domain
 from pedseg.storage.labels import axis_on_grid, binary_mask, mask_labels, onto_grid, onto_larger_grid
+from pedseg.storage.segment_names import named_labels, named_values
 from pedseg.volumes import Geometry, Volume
 from pedseg.volumes.nifti import read_image
 
@@ -99,7 +100,8 @@ def read_mask(
 
     Args:
         path: what `find_masks` gives for an exam.
-        domain: its source values say what a value means, its names whose a segment or a file is.
+        domain: its source values say what a value means, its names whose a segment or a file is; names in the
+            header of an NRRD file go before values.
         like: the grid wanted; the voxels may be stored in another order, and a DICOM SEG may hold a part of it.
             Nothing is resampled. None: the mask's own grid.
         values: structure -> its values (segment numbers of a DICOM SEG) in another tool's masks, in place of the
@@ -214,6 +216,10 @@ def _read(path: Path, domain: Domain, values: Values | None, where: str) -> Volu
 
         return read_segmentation(path, domain, where=where, numbers=values)
     mask = read_image(path)
+    named = named_values(path, domain, where) if values is None else None
+    if named is not None:
+        array = named_labels(mask.array, named, domain, where)
+        return replace(mask, array=array, notices=mask.notices + named.notices)
     return mask.with_array(mask_labels(mask.array, domain, where, values=values))
 
 

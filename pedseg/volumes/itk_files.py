@@ -1,178 +1,140 @@
-"""NRRD and MHA files: their headers are looked through before ITK reads, for it believes sizes and follows names."""
+"""NRRD and MHA files: read as their headers say, packed data to the end of their checksum.
+
+ITK itself takes a packed MHA with a flipped bit for whole, and most such NRRD files.
+"""
 
 from __future__ import annotations
 
+import gzip
 import math
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import import_module
+import os
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pedseg.errors import InputError, one_line
-from pedseg.volumes.geometry import LPS_TO_RAS
-from pedseg.volumes.limits import check_place, check_size, refuse_bomb
+from pedseg.volumes.itk_headers import (
+    PACKED,
+    RAW,
+    TEXT,
+    Stored,
+    mha_header,
+    mha_place,
+    nrrd_header,
+    nrrd_place,
+    segment_names,
+    unreadable,
+)
+from pedseg.volumes.limits import check_size, refuse_bomb, refuse_trailer
 from pedseg.volumes.volume import Volume
 
-IMAGE_IO = {".nrrd": "NrrdImageIO", ".mha": "MetaImageIO"}
-"""ITK's reader by ending: left to itself it takes whichever believes the content."""
 _MAX_HEADER = 1 << 20
-_BYTES = {
-    1: "signed char|int8|int8_t|uchar|unsigned char|uint8|uint8_t|met_char|met_uchar",
-    2: "short|short int|signed short|signed short int|int16|int16_t|ushort|unsigned short|unsigned short int|uint16|"
-    "uint16_t|met_short|met_ushort",
-    4: "int|signed int|int32|int32_t|uint|unsigned int|uint32|uint32_t|float|met_int|met_uint|met_float",
-    8: "longlong|long long|long long int|signed long long|signed long long int|int64|int64_t|ulonglong|"
-    "unsigned long long|unsigned long long int|uint64|uint64_t|double|met_double|met_long|met_ulong|met_long_long|"
-    "met_ulong_long",
-}
-_SIZE_OF = {word: size for size, words in _BYTES.items() for word in words.split("|")}
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What a header says of its data.
-
-    Args:
-        sizes: along (I, J, K, ...).
-        type: as written, lower case.
-        packed: compressed.
-        text: written as digits.
-        start: of the data in the file.
-    """
-
-    sizes: tuple[int, ...]
-    type: str
-    packed: bool
-    text: bool
-    start: int
+_GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 20
+_PACKED_CHUNK = 1 << 14  # zlib gives 1,032 to 1
 
 
 def read_itk(path: Path, max_voxels: int) -> Volume:
     """Read an NRRD or MHA file.
 
+    Args:
+        path: a header with its data behind it.
+        max_voxels: larger images are refused before memory is asked for.
+
     Raises:
-        InputError: PS-A68 too large, and what `check_header` refuses.
+        InputError: PS-A68 too large, PS-A80 damaged, PS-A121 not readable, PS-A155 data that would grow beyond reason,
+            PS-A156 data that lie in another file.
         GeometryError: PS-A52 no usable affine.
     """
     name = one_line(path.name)
+    nrrd = path.suffix.lower() == ".nrrd"
+    header, place = (nrrd_header, nrrd_place) if nrrd else (mha_header, mha_place)
     try:
-        sizes = check_header(path)
+        with path.open("rb") as file:
+            stored = header(file.read(_MAX_HEADER), name)
+            _check_length(stored, path.stat().st_size, name)
+            check_size(stored.sizes, max_voxels, name)
+            affine, notices = place(stored.fields, name)
+            file.seek(stored.start)
+            array = _values(file, stored, name)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError("PS-A80", f"{name} is damaged ({error}): copy it again from the source") from error
     except OSError as error:
         raise InputError("PS-A121", f"{name} cannot be read: {error.strerror or 'input/output error'}") from error
-    check_size(sizes, max_voxels, name)
-    sitk: Any = import_module("SimpleITK")
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO(IMAGE_IO[path.suffix.lower()])
-    reader.SetFileName(str(path))
+    array = array.reshape(stored.sizes, order="F").astype(stored.dtype.newbyteorder("="), copy=False)
+    facts: dict[str, str | int | float] = {"format": "NRRD" if nrrd else "MHA"}
+    return Volume(array, affine, notices=notices, facts=facts)
+
+
+def read_segment_names(path: Path) -> dict[int, tuple[str, ...]]:
+    """Label value -> names of its segments in the header of an NRRD file; empty for any other file."""
+    if path.suffix.lower() != ".nrrd":
+        return {}
     try:
-        reader.ReadImageInformation()
-        if reader.GetSize() != sizes or reader.GetNumberOfComponents() != 1:
-            raise _unreadable(name)
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise _unreadable(name) from error
-    affine = np.eye(4)
-    affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * image.GetSpacing()
-    affine[:3, 3] = image.GetOrigin()
-    check_place(affine, name)
-    array = np.asarray(sitk.GetArrayFromImage(image)).transpose(2, 1, 0)
-    return Volume(array, LPS_TO_RAS @ affine, facts={"format": path.suffix[1:].upper()})
+        with path.open("rb") as file:
+            return segment_names(file.read(_MAX_HEADER))
+    except OSError as error:
+        text = f"{one_line(path.name)} cannot be read: {error.strerror or 'input/output error'}"
+        raise InputError("PS-A121", text) from error
 
 
-def check_header(path: Path) -> tuple[int, ...]:
-    """The sizes of an NRRD or MHA file.
-
-    Raises:
-        InputError: PS-A121 no such header, or no 3-D image of single numbers, or cut; PS-A155 data that would grow
-            beyond reason; PS-A156 data that lie in another file.
-    """
-    name = one_line(path.name)
-    with path.open("rb") as file:
-        head = file.read(_MAX_HEADER)
-    stored = _nrrd(head, name) if path.suffix.lower() == ".nrrd" else _mha(head, name)
-    if len(stored.sizes) != 3:
-        shown = "x".join(map(str, stored.sizes))
-        raise InputError("PS-A121", f"{name} holds {shown}: one 3-D image of single numbers was wanted")
-    if min(stored.sizes) < 1 or stored.type not in _SIZE_OF:
-        raise _unreadable(name)
-    there = path.stat().st_size
-    wanted = math.prod(stored.sizes) * _SIZE_OF[stored.type]
-    if not stored.packed and not stored.text and wanted > there - stored.start:
-        raise InputError("PS-A121", f"{name}: {there - stored.start} of {wanted} data bytes: copy it again")
-    refuse_bomb(wanted, there, name)
-    return stored.sizes
+def _check_length(stored: Stored, size: int, name: str) -> None:
+    """Refuse a file of too few bytes for what its header says."""
+    wanted = math.prod(stored.sizes) * stored.dtype.itemsize
+    if stored.coding == RAW and (there := size - stored.start) < wanted:
+        raise InputError("PS-A121", f"{name}: {there} of {wanted} data bytes: copy it again")
+    refuse_bomb(wanted, size, name)
 
 
-def _nrrd(head: bytes, name: str) -> _Stored:
-    end = re.search(rb"\r?\n\r?\n", head)
-    if not head.startswith(b"NRRD") or end is None:
-        raise _unreadable(name)
-    fields: dict[str, str] = {}
-    for line in head[: end.start()].decode("latin-1").splitlines()[1:]:
-        key, colon, value = line.partition(":")
-        if line.startswith("#") or not colon or value.startswith("="):
-            continue
-        _add(fields, key, value, name)
-    if "datafile" in fields:
-        raise _elsewhere(name)
-    if fields.get("lineskip", "0") != "0" or fields.get("byteskip", "0") not in ("0", "-1"):
-        raise _unreadable(name)
-    encoding = fields.get("encoding", "").lower()
-    if encoding not in ("raw", "gz", "gzip", "txt", "text", "ascii"):
-        raise InputError("PS-A121", f"{name} is packed otherwise than by gzip: save it again")
-    sizes = _numbers(fields, "sizes", name)
-    if fields.get("dimension") != str(len(sizes)):
-        raise _unreadable(name)
-    return _Stored(sizes, fields.get("type", "").lower(), encoding.startswith("gz"), encoding[0] in "ta", end.end())
+def _values(file: BinaryIO, stored: Stored, name: str) -> NDArray[Any]:
+    """(I J K) values, the first axis fastest."""
+    count = math.prod(stored.sizes)
+    wanted = count * stored.dtype.itemsize
+    if stored.coding == TEXT:
+        return _digits(file.read(), stored.dtype, count, name)
+    if stored.at_end:
+        file.seek(-wanted, os.SEEK_END)
+    pieces = _unpacked(file) if stored.coding == PACKED else iter(lambda: file.read(_CHUNK), b"")
+    return np.frombuffer(_whole(pieces, wanted, name), stored.dtype)
 
 
-def _mha(head: bytes, name: str) -> _Stored:
-    fields: dict[str, str] = {}
-    start = 0
-    for line in head.splitlines(keepends=True):
-        start += len(line)
-        key, equals, value = line.decode("latin-1").partition("=")
-        if not equals or (not fields and key.strip() not in ("ObjectType", "NDims", "Comment")):
-            raise _unreadable(name)
-        _add(fields, key, value, name)
-        if "elementdatafile" in fields:
-            break
-    if fields.get("elementdatafile", "").upper() != "LOCAL":
-        raise _elsewhere(name) if "elementdatafile" in fields else _unreadable(name)
-    sizes = _numbers(fields, "dimsize", name)
-    order = list(fields)
-    if fields.get("ndims") != str(len(sizes)) or order.index("ndims") > 1 or fields.get("headersize", "0") != "0":
-        raise _unreadable(name)
-    if fields.get("elementnumberofchannels", "1") != "1":
-        raise InputError("PS-A121", f"{name} holds several numbers a voxel: one 3-D image of single numbers was wanted")
-    packed = fields.get("compresseddata", "").lower().startswith("t")
-    text = fields.get("binarydata", "").lower().startswith("f")
-    return _Stored(sizes, fields.get("elementtype", "").lower(), packed, text, start)
+def _unpacked(file: BinaryIO) -> Iterator[bytes]:
+    """Pieces of a gzip or zlib stream, to its checksum."""
+    head = file.read(2)
+    file.seek(-len(head), os.SEEK_CUR)
+    if head == _GZIP:
+        stream = gzip.GzipFile(fileobj=file)
+        yield from iter(lambda: stream.read(_CHUNK), b"")
+        return
+    engine = zlib.decompressobj()
+    while not engine.eof:
+        if not (packed := file.read(_PACKED_CHUNK)):
+            raise EOFError("its packed data end too early")
+        yield engine.decompress(packed)
 
 
-def _add(fields: dict[str, str], key: str, value: str, name: str) -> None:
-    """One field; said twice, nobody knows which counts."""
-    key = re.sub(r"\s", "", key).lower()
-    if key in fields:
-        raise _unreadable(name)
-    fields[key] = value.strip()
+def _whole(pieces: Iterator[bytes], wanted: int, name: str) -> bytearray:
+    """So many bytes, and nothing of their size behind them."""
+    data, extra = bytearray(), 0
+    for piece in pieces:
+        room = wanted - len(data)
+        data += piece[:room]
+        extra += max(0, len(piece) - room)
+        refuse_trailer(extra, wanted, name)
+    if len(data) < wanted:
+        raise InputError("PS-A80", f"{name}: {len(data)} of {wanted} data bytes: copy it again from the source")
+    return data
 
 
-def _numbers(fields: Mapping[str, str], key: str, name: str) -> tuple[int, ...]:
-    words = fields.get(key, "").split()
-    if not words or not all(re.fullmatch(r"[0-9]{1,9}", word) for word in words):
-        raise _unreadable(name)
-    return tuple(map(int, words))
-
-
-def _unreadable(name: str) -> InputError:
-    return InputError("PS-A121", f"{name} cannot be read: it is damaged or no such image")
-
-
-def _elsewhere(name: str) -> InputError:
-    return InputError("PS-A156", f"{name} names another file that holds its data: save header and data as one file")
+def _digits(text: bytes, dtype: np.dtype[np.generic], count: int, name: str) -> NDArray[Any]:
+    try:
+        values = np.array(text.split()).astype(dtype)
+    except (ValueError, OverflowError) as error:
+        raise unreadable(name) from error
+    if len(values) != count:
+        raise InputError("PS-A121", f"{name}: {len(values)} of {count} numbers: copy it again")
+    return values

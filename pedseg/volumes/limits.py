@@ -16,6 +16,10 @@ MAX_RATIO = 200
 SMALLEST_MM, LARGEST_MM = 1e-4, 1e3
 """Of a voxel's edge."""
 FARTHEST_MM = 1e6
+MAX_TRAILER = 1 << 24
+"""Bytes that may stand behind the data of an image."""
+FLATTEST = 1e-6
+"""Least volume that three unit directions span."""
 
 
 def refuse_bomb(wanted: int, stored: int, name: str) -> None:
@@ -32,6 +36,21 @@ def refuse_bomb(wanted: int, stored: int, name: str) -> None:
     if wanted > FREE_BYTES and wanted > MAX_RATIO * stored:
         text = f"{name}: {stored} bytes are said to unpack to {wanted / 2**30:.1f} GiB"
         raise InputError("PS-A155", f"{text}, more than {MAX_RATIO} times as much: save it again, uncompressed")
+
+
+def refuse_trailer(extra: int, wanted: int, name: str) -> None:
+    """Refuse a file that holds far more than its header says: another type, or further images.
+
+    Args:
+        extra: bytes behind the data.
+        wanted: bytes of the data.
+        name: for the message.
+
+    Raises:
+        InputError: PS-A80.
+    """
+    if extra > MAX_TRAILER or extra >= wanted:
+        raise InputError("PS-A80", f"{name} holds more than its header says: copy it again from the source")
 
 
 def check_size(sizes: Sequence[int], max_voxels: int, name: str) -> None:
@@ -61,6 +80,8 @@ def check_place(affine: Matrix, name: str) -> None:
         shown = " x ".join(f"{size:g}" for size in sizes)
         text = f"{name}: its affine is not usable: voxels of {shown} mm, each edge must lie in"
         raise GeometryError("PS-A52", f"{text} [{SMALLEST_MM:g}, {LARGEST_MM:g}]: save it again")
+    if abs(np.linalg.det(affine[:3, :3] / sizes)) < FLATTEST:
+        raise GeometryError("PS-A52", f"{name}: its affine is not usable: two axes run the same way: save it again")
     if (far := np.abs(affine[:3, 3]).max()) > FARTHEST_MM:
         text = f"{name}: its affine is not usable: its origin lies {far:g} mm away"
         raise GeometryError("PS-A52", f"{text}: save it again")

@@ -12,17 +12,16 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pedseg.errors import GeometryError, InputError, Notice, OutputError, one_line
+from pedseg.errors import InputError, OutputError, one_line
 from pedseg.partials import sync
-from pedseg.volumes.geometry import Geometry, Matrix
+from pedseg.volumes.geometry import Geometry
 from pedseg.volumes.itk_files import read_itk
-from pedseg.volumes.limits import check_place, check_size, refuse_bomb
+from pedseg.volumes.limits import MAX_TRAILER, check_size, refuse_bomb
+from pedseg.volumes.nifti_place import nifti_place
 from pedseg.volumes.volume import Volume
 from pedseg.workspace import atomic_write
 
 MAX_VOXELS = 1024**3
-SFORM_QFORM_MM = 0.05
-"""sform and qform farther apart than this at a corner are reported."""
 QFORM_WRITTEN_MM = 0.02
 """A qform farther off is not written: some readers prefer it. Single precision moves corners by 0.01 mm."""
 WRITTEN_MM = 1e-3
@@ -31,10 +30,6 @@ _COMPRESSION = 1
 _GZIP = b"\x1f\x8b"
 _HEADER_BYTES = 540  # NIfTI-2; NIfTI-1 has 348
 _CHUNK = 1 << 20
-_MAX_TRAILER = 1 << 24
-_MM_PER_UNIT = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
-_SPACE_UNITS = {1: "meter", 2: "mm", 3: "micron"}
-"""By the lowest three bits of `xyzt_units`."""
 _AS_STORED = ("uint8", "int16", "uint16", "int32", "float32")
 
 
@@ -104,7 +99,7 @@ def read_nifti(path: str | Path, *, max_voxels: int = MAX_VOXELS) -> Volume:
         raise InputError("PS-A80", f"{name} is damaged ({error}): copy it again from the source") from error
     except OSError as error:
         raise InputError("PS-A121", f"{name} cannot be read: {error.strerror or 'input/output error'}") from error
-    affine, notices = _affine(header, shape, name)
+    affine, notices = nifti_place(header, shape, name)
     axis = header.get_dim_info()[2]
     return Volume(array, affine, slice_axis=axis, notices=notices, facts={"format": "NIfTI"})
 
@@ -152,7 +147,7 @@ def _shape(header: Any, max_voxels: int, name: str) -> tuple[int, int, int]:
     """The three sizes; checked against the limit before anything is allocated."""
     n_dims = int(header["dim"][0])
     sizes = [int(n) for n in header["dim"][1 : n_dims + 1]] if 0 < n_dims <= 7 else []
-    if len(sizes) < 3 or min(sizes) < 1 or any(n != 1 for n in sizes[3:]):
+    if len(sizes) < 3 or min(sizes[:3]) < 1 or any(n not in (0, 1) for n in sizes[3:]):  # some tools write 0 for none
         shown = "x".join(map(str, sizes)) or "nothing"
         raise InputError("PS-A121", f"{name} holds {shown}: one 3-D image was wanted; save the one that is meant")
     check_size(sizes, max_voxels, name)
@@ -169,8 +164,8 @@ def _read_array(stream: BinaryIO, header: Any, shape: tuple[int, int, int], name
     """Values in (I, J, K), read with everything behind them."""
     dtype = _dtype(header, name)
     start = int(header["vox_offset"]) if np.isfinite(header["vox_offset"]) else 0
-    if not int(header["sizeof_hdr"]) <= start <= _MAX_TRAILER:
-        raise InputError("PS-A121", f"{name}: its data are said to begin at byte {start}")
+    if not int(header["sizeof_hdr"]) <= start <= MAX_TRAILER:
+        raise InputError("PS-A121", f"{name}: its data are said to begin at byte {start}: save it again")
     stream.seek(start)
     wanted = math.prod(shape) * dtype.itemsize
     data = _read_growing(stream, wanted)
@@ -179,7 +174,7 @@ def _read_array(stream: BinaryIO, header: Any, shape: tuple[int, int, int], name
     extra = 0
     while chunk := stream.read(_CHUNK):  # to the end, where gzip checks its CRC
         extra += len(chunk)
-        if extra > _MAX_TRAILER:
+        if extra > MAX_TRAILER:
             raise InputError("PS-A80", f"{name} holds more than its header says: copy it again from the source")
     array = np.frombuffer(data, dtype).reshape(shape, order="F")
     return _scaled(array.astype(dtype.newbyteorder("="), copy=False), header)
@@ -204,7 +199,7 @@ def _dtype(header: Any, name: str) -> np.dtype[Any]:
     except (HeaderDataError, KeyError) as error:
         raise InputError("PS-A121", f"{name} has an unknown data type") from error
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        raise InputError("PS-A121", f"{name} holds {dtype}: integers or real numbers were wanted")
+        raise InputError("PS-A121", f"{name} holds {dtype}: integers or real numbers were wanted: save it as such")
     return dtype
 
 
@@ -219,39 +214,6 @@ def _scaled(array: NDArray[Any], header: Any) -> NDArray[Any]:
         for k in range(array.shape[2]):
             scaled[..., k] = array[..., k].astype(np.float64) * slope + intercept
     return scaled
-
-
-def _affine(header: Any, shape: tuple[int, int, int], name: str) -> tuple[Matrix, tuple[Notice, ...]]:
-    """The sform, else the qform, else the bare spacing, in mm."""
-    unit = _MM_PER_UNIT[_SPACE_UNITS.get(int(header["xyzt_units"]) & 7, "unknown")]
-    scale = np.diag([unit, unit, unit, 1.0])
-    found = [m for m in (header.get_sform(coded=True)[0], _qform(header)) if m is not None]
-    notices: tuple[Notice, ...] = ()
-    if not found:
-        found = [header.get_base_affine()]
-        notices = (Notice("PS-W79", "neither sform nor qform is set: left and right cannot be told"),)
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = [scale @ matrix for matrix in found]
-    for matrix in found[:1]:
-        check_place(matrix, name)
-    try:
-        grids = [Geometry(shape, matrix) for matrix in found]
-    except ValueError as error:
-        raise GeometryError("PS-A52", f"{name}: its affine is not usable: {error}") from error
-    with np.errstate(over="ignore", invalid="ignore"):
-        apart = max((grids[0].corner_distance_mm(grid) for grid in grids[1:]), default=0.0)
-    if not apart <= SFORM_QFORM_MM:
-        notices = (Notice("PS-W79", f"sform and qform lie {apart:.2f} mm apart: the sform was used"),)
-    return grids[0].affine, notices
-
-
-def _qform(header: Any) -> Matrix | None:
-    from nibabel.spatialimages import HeaderDataError
-
-    try:
-        return cast("Matrix | None", header.get_qform(coded=True)[0])
-    except (HeaderDataError, ValueError):
-        return None
 
 
 def _storable(array: NDArray[Any]) -> NDArray[Any]:

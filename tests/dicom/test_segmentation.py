@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 
 import highdicom as hd
@@ -10,7 +12,8 @@ import numpy as np
 import pytest
 from mr_series import GRID, Grid, write_series
 from pydicom import dcmread
-from segs import described, make_seg, sources, write_seg
+from pydicom.dataset import Dataset
+from segs import NAMES, described, make_seg, sources, write_seg
 
 from pedseg.dicom import read_volume
 from pedseg.dicom.segmentation import read_segmentation
@@ -247,3 +250,70 @@ def test_a_segmentation_made_from_a_volume(tmp_path: Path, series: Path, ankle: 
     volume = hd.Volume(three_bones()[::-1].transpose(2, 1, 0), affine=flipped, coordinate_system="PATIENT")
     make_seg(sources(series), volume).save_as(tmp_path / "a.dcm")
     assert np.array_equal(placed(read_segmentation(tmp_path / "a.dcm", ankle), read_volume(series)), three_bones())
+
+
+def changed(path: Path, change: Callable[[Dataset], object]) -> Path:
+    stored = dcmread(path)
+    change(stored)
+    stored.save_as(path)
+    return path
+
+
+def steps_of_four() -> np.ndarray:
+    """A bone on every fourth slice: their positions alone do not tell the step of the image."""
+    labels = np.zeros(SHAPE, np.uint8)
+    for label, k in enumerate((3, 7, 11), start=1):
+        labels[5:12, 7:15, k] = label
+    return labels
+
+
+@pytest.mark.parametrize("said", [None, "0", "0.4", "7", "-7"])
+@pytest.mark.parametrize("labels", [three_bones, steps_of_four])
+def test_the_positions_go_before_the_spacing_that_is_said(
+    tmp_path: Path, series: Path, ankle: Domain, said: str | None, labels: Callable[[], np.ndarray]
+):
+    """highdicom takes it out of an enhanced image, where it may be anything."""
+
+    def change(stored: Dataset) -> None:
+        stored.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices = said
+
+    path = changed(write_seg(tmp_path / "a.dcm", series, labels()), change)
+    assert np.array_equal(placed(read_segmentation(path, ankle), read_volume(series)), labels())
+
+
+def test_segment_numbers_above_255(tmp_path: Path, series: Path, ankle: Domain):
+    """Asked for such a segment alone, highdicom gives nothing."""
+    numbers = (2, 7, 300)
+    labels = np.array([0, *numbers], np.uint16)[three_bones()]
+    segments = [described(number, name) for number, name in zip(numbers, NAMES, strict=True)]
+    path = write_seg(tmp_path / "a.dcm", series, labels, kind="LABELMAP", segments=segments)
+    assert np.array_equal(placed(read_segmentation(path, ankle), read_volume(series)), three_bones())
+
+
+def test_voxels_of_a_segment_without_description_are_not_lost(tmp_path: Path, series: Path, ankle: Domain):
+    def of_nobody(stored: Dataset) -> None:
+        groups = stored.PerFrameFunctionalGroupsSequence[1]
+        groups.SegmentIdentificationSequence[0].ReferencedSegmentNumber = 7
+
+    def value_of_nobody(stored: Dataset) -> None:
+        stored.PixelData = stored.PixelData.replace(b"\x03", b"\x07")
+
+    for kind, change in (("BINARY", of_nobody), ("LABELMAP", value_of_nobody)):
+        path = changed(write_seg(tmp_path / "a.dcm", series, three_bones(), kind=kind), change)
+        with pytest.raises(InputError, match=r"PS-A131: c1: voxels of segment 7, which is not described: export"):
+            read_segmentation(path, ankle, where="c1")
+
+
+def test_a_described_background_is_no_structure(tmp_path: Path, series: Path, ankle: Domain):
+    """Segment 0 of a label map: it is not what a missing bone may be called."""
+    two = np.where(three_bones() == 3, np.uint8(0), three_bones())
+    path = write_seg(tmp_path / "a.dcm", series, two, kind="LABELMAP", names=NAMES[:2])
+
+    def background(stored: Dataset) -> None:
+        segment = deepcopy(stored.SegmentSequence[0])
+        segment.SegmentNumber, segment.SegmentLabel = 0, "Background"
+        stored.SegmentSequence.insert(0, segment)
+
+    found = read_segmentation(changed(path, background), ankle)
+    assert [notice.code for notice in found.notices] == ["PS-W127"]
+    assert np.array_equal(placed(found, read_volume(series)), two)

@@ -192,6 +192,14 @@ def test_a_structure_without_a_code_is_an_anatomical_structure(tmp_path: Path) -
     assert read_segmentation(path, domain).array.any()
 
 
+def test_a_title_that_the_character_set_lacks_gives_way_to_the_name(tmp_path: Path) -> None:
+    structures = tuple(s.model_copy(update={"title": f"Sch\u00e4del {s.name}"}) for s in KNEE.structures)
+    folder = write_series(tmp_path / "in")
+    path = written(folder, labelled(folder), domain=KNEE.model_copy(update={"structures": structures}))
+    kinds = [segment.SegmentedPropertyTypeCodeSequence[0].CodeMeaning for segment in dcmread(path).SegmentSequence]
+    assert kinds == list(KNEE.labels)
+
+
 def test_a_file_that_does_not_read_back_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_series(tmp_path / "exam")
     labels = labelled(folder)

@@ -117,6 +117,15 @@ def temporal(folder: Path, *, index: bool = True) -> None:
     save(enhanced(frames), folder / "file")
 
 
+def offsets(folder: Path) -> None:
+    """The same, told by Temporal Position Time Offset alone."""
+    frames = [(k, frame_groups(k, temporal=t, offset=500 * (t - 1))) for t in (1, 2) for k in order()]
+    for n, (_, groups) in enumerate(frames):
+        groups.TemporalPositionSequence = Sequence([item(TemporalPositionTimeOffset=10.0 * (n // GRID.n))])
+        del groups.FrameContentSequence[0].TemporalPositionIndex, groups.FrameContentSequence[0].DimensionIndexValues
+    save(enhanced(frames), folder / "file")
+
+
 def half_way(folder: Path) -> None:
     """Two time points half a step apart."""
     frames = [(k + (t - 1) / 2, frame_groups(k + (t - 1) / 2, temporal=t)) for t in (1, 2) for k in order()]
@@ -259,6 +268,16 @@ def one_position(ds: Dataset) -> None:
     ds.SharedFunctionalGroupsSequence[0].PlanePositionSequence = Sequence([position])
     for groups in ds.PerFrameFunctionalGroupsSequence:
         del groups.PlanePositionSequence
+
+
+def one_slope_of_0(k: int, groups: Dataset) -> None:
+    if k == 5:
+        groups.PixelValueTransformationSequence[0].RescaleSlope = "0"
+
+
+def one_frame_more(ds: Dataset) -> None:
+    """Pixels of a frame that nothing describes."""
+    ds.PixelData = GRID.plane(0).astype("<u2").tobytes() + ds.PixelData
 
 
 def wrong_count(ds: Dataset) -> None:

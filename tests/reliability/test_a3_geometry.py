@@ -447,6 +447,7 @@ ENHANCED = (
         "PS-A121",
         "16 frame desc.* for 17 frames",
     ),
+    DicomRow("57-pixels", "pixels of a frame more", en.file_of(en.one_frame_more), "PS-A121", "pixels of 17 frames"),
     DicomRow("57-none", "no descriptions", en.file_of(en.no_groups), "PS-A121", "0 frame descriptions for 16 frames"),
     DicomRow("57-08", "cut", en.file_of(en.short), "PS-A08", "61340 of 61440 pixel bytes"),
     DicomRow("58", "two time points", en.temporal, "PS-A26", "phase 1: temporal position 1, 16 slices; phase 2"),
@@ -459,6 +460,7 @@ ENHANCED = (
         "phase 1: dimension index 1, 16 slices; phase 2: dimension index 2",
     ),
     DicomRow("58-half-way", "time points half a step apart", en.half_way, "PS-A26", "temporal position 2, 16 slices"),
+    DicomRow("58-offsets", "the same by their times alone", en.offsets, choice={"phase": 2}, extra=500),
     DicomRow("58-complex", "magnitude and phase by Complex Image Component", en.components, notices=W21),
     DicomRow("58-complex-half", "the same half a step apart", partial(en.components, apart=0.5), notices=W21),
     DicomRow(

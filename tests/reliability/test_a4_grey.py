@@ -194,6 +194,13 @@ SCALING = (
         "PS-A121",
         "im0001: with Rescale Slope 1 and Intercept 1e.08 grey values merge",
     ),
+    DicomRow(
+        "62-frame-zero",
+        "a slope of 0 in one frame",
+        en.file_of(en.each_frame(en.one_slope_of_0)),
+        "PS-A121",
+        "Rescale Slope 0 .* grey values merge",
+    ),
     GreyRow("63", "a Modality LUT", grey.lut, lambda k: 7 * (words(k).astype(int) % 256) + k, np.float32),
     GreyRow(
         "63-real-world",
