@@ -98,7 +98,7 @@ def _private_folder(path: Path) -> Iterator[Path]:
 
 
 def _unpack(path: Path, folder: Path, max_files: int) -> None:
-    with _ShortReads(path) as file, zipfile.ZipFile(file) as archive:
+    with _opened(path) as file, zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             _check(member)
         members = [member for member in archive.infolist() if not member.is_dir()]
@@ -129,6 +129,13 @@ class _ShortReads(FileIO):
         if size is not None and size > _MAX_DIRECTORY:
             raise _RefusedError(f"its directory is longer than {_MAX_DIRECTORY >> 20} MiB")
         return super().read(-1 if size is None else size) or b""
+
+
+def _opened(path: Path) -> _ShortReads:
+    try:
+        return _ShortReads(path)
+    except OSError as error:
+        raise _RefusedError(f"it cannot be read ({error.strerror})") from error
 
 
 def _inflate(stream: IO[bytes], written: IO[bytes], member: zipfile.ZipInfo, room: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -15,7 +14,9 @@ from typing import Any, NoReturn
 
 from pedseg import __version__, privacy
 from pedseg.errors import ExitCode, OutputError, PedsegError, UsageError, one_line
-from pedseg.exhaustion import out_of_memory, out_of_room, too_large
+from pedseg.exhaustion import out_of_memory, out_of_room, refused_by_system, too_large
+from pedseg.signals import ENDING, listen, restore
+from pedseg.streams import UnheardError, mute, ready_streams, say
 
 DISCLAIMER = "Research only, not a medical device."
 NO_JOBS = "changes nothing here: one exam or fold is done at a time"
@@ -91,32 +92,31 @@ def run(job: Job, parser: argparse.ArgumentParser, arguments: list[str] | None =
         parser: from `make_parser`.
         arguments: else the command line.
     """
+    ready_streams()
     try:
-        flags = parser.parse_args(arguments)
+        flags = _parsed(parser, arguments)
     except UsageError as error:
         return _refuse(parser.prog, error, debug=False)
-    flags.workspace = getattr(flags, "workspace", None)
     _start_log(flags)
     before = _start_privacy(flags)
-    previous = signal.signal(signal.SIGTERM, _terminate) if _main_thread() else None
+    previous = listen(ENDING, _terminate)
     try:
         code = int(job(flags) or ExitCode.DONE)
-        sys.stdout.flush()
+        _flush()
         return code
     except PedsegError as error:
         return _refuse(parser.prog, error, flags.debug)
-    except BrokenPipeError:
-        sys.stderr.close()
+    except UnheardError:
+        mute(wholly=True)
         return ExitCode.OUTPUT
     except Exception as error:  # noqa: BLE001 - Python's own traceback quotes what libraries quote of a header
         return _fail(parser.prog, error, flags.debug)
     except KeyboardInterrupt as interrupt:
-        sys.stderr.write(f"{' '.join((f'{parser.prog}: interrupted', *map(str, interrupt.args)))}\n")
+        say(f"{' '.join((f'{parser.prog}: interrupted', *map(str, interrupt.args)))}\n")
         return ExitCode.INTERRUPTED
     finally:
         _end_privacy(before)
-        if previous is not None:
-            signal.signal(signal.SIGTERM, previous)
+        restore(previous)
 
 
 def positive(text: str) -> int:
@@ -130,6 +130,22 @@ def positive(text: str) -> int:
 def progress_hidden() -> bool | None:
     """The `disable` of tqdm: True when quiet; None lets tqdm hide itself where there is no terminal."""
     return True if logging.getLogger("pedseg").level > logging.INFO else None
+
+
+def _parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
+    """The flags, with a `workspace`.
+
+    Raises:
+        UsageError: PS-A139 flags that are not meant like this, PS-A03 no folder to start from.
+    """
+    flags = parser.parse_args(arguments)
+    flags.workspace = getattr(flags, "workspace", None)
+    try:
+        Path.cwd()
+    except OSError as error:
+        text = f"the working folder cannot be used ({error.strerror}): change to one that is there"
+        raise UsageError("PS-A03", text) from error
+    return flags
 
 
 def _start_log(flags: argparse.Namespace) -> None:
@@ -148,7 +164,17 @@ class _Stream(logging.Handler):
 
         warning = record.levelno >= logging.WARNING
         text = privacy.scrub(f"warning: {record.getMessage()}" if warning else record.getMessage())
-        tqdm.write(text, file=sys.stderr if warning else sys.stdout)
+        try:
+            tqdm.write(text, file=sys.stderr if warning else sys.stdout)
+        except BrokenPipeError as error:
+            raise UnheardError from error
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise UnheardError from error
 
 
 def _start_privacy(flags: argparse.Namespace) -> tuple[str | None, Any]:
@@ -178,34 +204,30 @@ def _show_warning(  # the names are those of `warnings.showwarning`
 ) -> None:
     """A library's warning without its text, which may quote a header."""
     text = f": {message}" if privacy.names_shown() else ""
-    sys.stderr.write(f"{category.__name__} in {Path(filename).name}, line {lineno}{text}\n")
+    say(f"{category.__name__} in {Path(filename).name}, line {lineno}{text}\n")
 
 
 def _refuse(program: str, error: PedsegError, debug: bool) -> int:
     if debug:
-        sys.stderr.write(privacy.trace(error))
-    sys.stderr.write(f"{program}: {privacy.scrub(str(error))}\n")
+        say(privacy.trace(error))
+    say(f"{program}: {privacy.scrub(str(error))}\n")
     return int(error.exit_code)
 
 
 def _fail(program: str, error: Exception, debug: bool) -> int:
-    """A fault of pedseg, unless it is what any job may meet anywhere: no memory, or no room for its lines."""
+    """A fault of pedseg, unless it is what any job may meet anywhere: no memory, no room, a place out of reach."""
     if out_of_memory(error):
         return _refuse(program, too_large("the job"), debug)
     if out_of_room(error):
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - Python fails on its lines again at its end
+        mute()
         said = OutputError("PS-A106", "no space left for what the command says: free some, then run again")
         return _refuse(program, said, debug)
-    sys.stderr.write(privacy.trace(error))
-    sys.stderr.write(f"{program}: a fault of pedseg itself ({type(error).__name__}): please report it\n")
+    if refusal := refused_by_system(error):
+        return _refuse(program, refusal, debug)
+    say(privacy.trace(error))
+    say(f"{program}: a fault of pedseg itself ({type(error).__name__}): please report it\n")
     return ExitCode.BUG
 
 
-def _main_thread() -> bool:
-    import threading
-
-    return threading.current_thread() is threading.main_thread()
-
-
-def _terminate(number: int, _frame: object) -> None:
-    raise SystemExit(128 + number)
+def _terminate(_number: int, _frame: object) -> None:
+    raise SystemExit(ExitCode.TERMINATED)

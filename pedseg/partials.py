@@ -31,11 +31,15 @@ ALL_PROCESSES = "pid:[4026531836]"
 """The name space of a machine's own processes, the same on every Linux (PROC_PID_INIT_INO)."""
 ASIDE = "-old"
 """Ends the name of a former folder while the new one takes its place."""
+_begun: set[Path] = set()
+"""What this process is writing."""
 
 
 def partial_of(path: Path, *, drawn: str = "") -> Path:
     """A new hidden name beside `path`, which tells who writes there; files of one set share what is drawn."""
-    return path.with_name(f"{_start(path)}{os.getpid()}-{'-'.join(_machine())}{drawn or secrets.token_hex(4)}")
+    partial = path.with_name(f"{_start(path)}{os.getpid()}-{'-'.join(_machine())}{drawn or secrets.token_hex(4)}")
+    _begun.add(partial)
+    return partial
 
 
 def clear_partials(path: Path) -> None:
@@ -108,6 +112,13 @@ def discard(path: Path) -> None:
     with suppress(OSError):
         path.unlink()
     shutil.rmtree(path, ignore_errors=True)
+    _begun.discard(path)
+
+
+def discard_begun() -> None:
+    """Remove what this process is writing, for it ends now; names that were taken stay."""
+    for path in tuple(_begun):
+        discard(path)
 
 
 def exchange(one: Path, other: Path) -> bool:

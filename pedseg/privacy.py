@@ -76,6 +76,11 @@ def shown(name: str, instead: str) -> str:
     return one_line(name)
 
 
+def shown_path(path: Path) -> str:
+    """A path fit for one line of a message: parts of it that may tell who a patient is are not shown."""
+    return one_line(str(path) if names_shown() else _told(path, HIDDEN))
+
+
 def conceal(path: Path, *, instead: str = HIDDEN, own: bool = False) -> None:
     """Keep a path that may name a patient out of every line of the command that runs.
 
@@ -84,7 +89,7 @@ def conceal(path: Path, *, instead: str = HIDDEN, own: bool = False) -> None:
         instead: stands for its last name.
         own: the last name is the user's word for what pedseg makes, and stays, in paths below it too.
     """
-    forms = dict.fromkeys((path, path.absolute(), path.resolve()))
+    forms = dict.fromkeys((path, path.absolute(), Path(os.path.realpath(path))))
     _own.update(str(form) for form in forms if own and form.name == path.name)
     for form in forms:
         _put(form, _told(form, instead))

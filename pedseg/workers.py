@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Protocol, TypeVar
 
-from pedseg.errors import InputError, OutputError, PedsegError
-from pedseg.exhaustion import out_of_memory, too_large
+from pedseg.errors import ExitCode, InputError, OutputError, PedsegError
+from pedseg.exhaustion import out_of_memory, refused_by_system, too_large
+from pedseg.partials import discard_begun
 from pedseg.privacy import trace
+from pedseg.signals import ENDING, listen
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -80,24 +82,56 @@ def run_tasks(work: Callable[[T], R], tasks: Sequence[T], *, jobs: int) -> Itera
 
 def _pooled(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[tuple[T, R | Failure | None]]:
     """Results as they come; None for exams that were under way or waiting when a process died."""
-    context = multiprocessing.get_context("spawn")
     others = multiprocessing.active_children()
-    with _one_thread_each(), ProcessPoolExecutor(min(jobs, len(tasks)), context, _follow_parent) as pool:
+    with _one_thread_each(), _new_pool(min(jobs, len(tasks))) as pool:
         try:
             with _interrupts_held():
-                futures = {pool.submit(_attempt, work, task): task for task in tasks}
+                futures = _submitted(pool, work, tasks)
             for future in as_completed(futures):
                 yield futures[future], _outcome(future)
-        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        except (KeyboardInterrupt, SystemExit, GeneratorExit, InputError) as error:
             _end([child for child in multiprocessing.active_children() if child not in others])
+            pool.shutdown(wait=not isinstance(error, InputError), cancel_futures=True)
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _new_pool(n: int) -> ProcessPoolExecutor:
+    try:
+        return ProcessPoolExecutor(n, multiprocessing.get_context("spawn"), _follow_parent)
+    except OSError as error:
+        raise _not_started(error) from error
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, work: Callable[[T], R], tasks: Sequence[T]
+) -> dict[Future[R | Failure], T]:
+    """Tasks under way; those behind one whose process died so early are not among them.
+
+    Raises:
+        InputError: PS-A128 processes, or the thread that watches them, cannot be started.
+    """
+    futures: dict[Future[R | Failure], T] = {}
+    try:
+        for task in tasks:
+            futures[pool.submit(_attempt, work, task)] = task
+    except BrokenProcessPool:
+        return futures
+    except (OSError, RuntimeError) as error:
+        raise _not_started(error) from error
+    return futures
+
+
+def _not_started(error: Exception) -> InputError:
+    why = getattr(error, "strerror", None) or "no thread is left"
+    return InputError("PS-A128", f"processes cannot be started ({why}): run again with -j 1")
+
+
 def _follow_parent() -> None:
     """In a process of the pool: it ends with its parent, however that ends, and leaves Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    listen(ENDING, _leave)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_behind, args=(parent.sentinel,), daemon=True).start()
@@ -105,11 +139,17 @@ def _follow_parent() -> None:
 
 def _end_behind(sentinel: int) -> None:
     wait([sentinel])
-    os._exit(1)
+    _leave()
+
+
+def _leave(*_: object) -> None:
+    """End at once, with what is half written."""
+    discard_begun()
+    os._exit(ExitCode.TERMINATED)
 
 
 def _end(processes: Sequence[multiprocessing.process.BaseProcess]) -> None:
-    """Who ends the whole waits for no exam at hand; what one leaves half written is nobody's (see `partials`)."""
+    """Who ends the whole waits for no exam at hand."""
     for process in processes:
         process.terminate()
 
@@ -141,6 +181,8 @@ def _attempt(work: Callable[[T], R], task: T) -> R | Failure:
     except Exception as error:  # noqa: BLE001 - a fault in one exam must not stop the others
         if out_of_memory(error):
             return Failure(task.key, too_large("/".join(task.key)), trace(error))
+        if refusal := refused_by_system(error):
+            return Failure(task.key, refusal)
         return Failure(task.key, RuntimeError(f"{type(error).__name__}, a fault of pedseg itself"), trace(error))
 
 

@@ -91,6 +91,11 @@ class Workspace:
         return self.run(plan, run) / f"fold_{checked_name(fold)}"
 
 
+def real_path(path: Path) -> Path:
+    """Where a path leads behind its links; one that leads round in a circle stays, where `resolve` raises."""
+    return Path(os.path.realpath(path))
+
+
 def checked_name(name: str) -> str:
     """A name that is safe as a file name on every system.
 
@@ -124,7 +129,7 @@ def atomic_set(*paths: Path) -> Iterator[tuple[Path, ...]]:
     Raises:
         OutputError: PS-A106 disk full, PS-A105 not writable.
     """
-    named, paths = paths[-1], tuple(Path(os.path.realpath(path)) for path in paths)
+    named, paths = paths[-1], tuple(map(real_path, paths))
     with _typed(named), _parents(*paths):
         temporary: list[Path] = []
         drawn = secrets.token_hex(4)
@@ -154,7 +159,7 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: PS-A104 the folder exists and `overwrite` is off, PS-A105, PS-A106.
     """
-    name, path = path.name, path.resolve()  # a link stays a link: what it points to is replaced
+    name, path = path.name, real_path(path)  # a link stays a link: what it points to is replaced
     clear_partials(path)
     if path.exists() and not path.is_dir():
         raise OutputError("PS-A104", f"{name} exists and is no folder: choose another place")
@@ -186,11 +191,13 @@ def try_to_write(path: Path, folder: Path) -> None:
     Raises:
         OutputError: PS-A105, PS-A106.
     """
-    clear_partials(path.resolve())
+    clear_partials(real_path(path))
     with _typed(path):
         trial = partial_of(folder / path.name)
-        trial.mkdir(0o700)
-        trial.rmdir()
+        try:
+            trial.mkdir(0o700)
+        finally:
+            discard(trial)
 
 
 def put_bytes(path: Path, data: bytes | memoryview) -> None:

@@ -10,6 +10,7 @@ from pedseg.errors import InputError, PedsegError, UsageError
 from pedseg.plan.files import read_json
 from pedseg.storage.cases import IMAGE_NAMES, Case
 from pedseg.storage.inputs import IMAGE_ENDINGS
+from pedseg.workspace import real_path
 from pedseg_evaluate.options import EvaluateOptions
 
 
@@ -51,8 +52,8 @@ def check_folders(folders: Sequence[Path], options: EvaluateOptions) -> None:
     Raises:
         UsageError: PS-A120.
     """
-    truth = options.references.resolve() if options.references else None
-    if same := [folder for folder in folders if folder.resolve() == truth]:
+    truth = real_path(options.references) if options.references else None
+    if same := [folder for folder in folders if real_path(folder) == truth]:
         raise UsageError("PS-A120", f"--predictions and --references are both {same[0]}: name two folders")
 
 

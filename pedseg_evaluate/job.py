@@ -16,7 +16,7 @@ from pedseg.evaluation.thresholds import RankingSystem, load_ranking
 from pedseg.memory import GIB, Estimate, fitting_jobs
 from pedseg.storage.sizes import size_of
 from pedseg.workers import Failure, run_tasks
-from pedseg.workspace import Workspace, atomic_folder
+from pedseg.workspace import Workspace, atomic_folder, real_path
 from pedseg_evaluate.exam import Result, Task, score_task
 from pedseg_evaluate.options import EvaluateOptions
 from pedseg_evaluate.outcome import Outcome
@@ -96,10 +96,10 @@ def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
 
 def _check_apart(output: Path, sources: Sequence[Source]) -> None:
     """Refuse an output among the masks that are read: the next evaluation would take it for an exam."""
-    inside = output.resolve()
+    inside = real_path(output)
     for source in sources:
         for folder in source.folders:
-            if folder.resolve() in (inside, *inside.parents):
+            if real_path(folder) in (inside, *inside.parents):
                 raise UsageError("PS-A109", f"output {output} is inside {folder.name}: name a folder elsewhere with -o")
 
 

@@ -12,7 +12,7 @@ from pedseg.plan import DomainPlan
 from pedseg.storage.cases import Case, planned_case
 from pedseg.storage.masks import printable
 from pedseg.storage.runs import KeptPrediction, RunPredictions, find_test_predictions, plan_exams, weights_of
-from pedseg.workspace import Workspace
+from pedseg.workspace import Workspace, real_path
 from pedseg_evaluate.exam import Task
 from pedseg_evaluate.options import EvaluateOptions
 from pedseg_evaluate.sources import Source, method_names
@@ -132,7 +132,7 @@ def _run_folder(run: Path, workspace: Workspace, options: EvaluateOptions) -> Pa
     named = workspace.run(options.plan, str(run)) if len(run.parts) == 1 and run.name not in {".", ".."} else None
     for folder in filter(None, (named, run)):
         if folder.is_dir():
-            return folder.resolve()
+            return real_path(folder)
     runs = sorted(p.parent for p in workspace.run(options.plan, "x").parent.parent.glob("*/*/fold_0"))
     there = [path.name for path in runs if path.parent.name == options.plan]
     elsewhere = [path.parent.name for path in runs if path.name == run.name]

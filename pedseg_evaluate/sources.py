@@ -15,7 +15,7 @@ from pedseg.plan import Plan
 from pedseg.privacy import HIDDEN, shown
 from pedseg.storage.cases import Case
 from pedseg.storage.masks import FoundMasks, find_masks, printable, reference_domain
-from pedseg.workspace import Workspace
+from pedseg.workspace import Workspace, real_path
 from pedseg_evaluate.exam import Task
 from pedseg_evaluate.folders import check_folders, find_images, of_domain, other_domain
 from pedseg_evaluate.options import EvaluateOptions
@@ -72,7 +72,7 @@ def folder_sources(folders: Sequence[Path], options: EvaluateOptions) -> tuple[S
     if options.representations:
         raise UsageError("PS-A120", "--representations is for --run: masks have no network to look into")
     domains = load_domains(options.domains)
-    names = method_names([folder.name or folder.resolve().name for folder in folders], options)
+    names = method_names([folder.name or real_path(folder).name for folder in folders], options)
     _check_values(domains, names, options)
     check_folders(folders, options)
     return tuple(_folder_source(n, f, domains, options) for n, f in zip(names, folders, strict=True))

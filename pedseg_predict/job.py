@@ -18,7 +18,7 @@ from pedseg.privacy import scrub
 from pedseg.storage.inputs import ALONE, EVERY, Exam, every_series, find_exams, is_image_file, read_exam
 from pedseg.storage.runs import is_current
 from pedseg.storage.sizes import size_of
-from pedseg.workspace import Workspace, digest_of, write_json
+from pedseg.workspace import Workspace, digest_of, real_path, write_json
 from pedseg_predict.options import DICOM_SEG, FORMATS, NIFTI, PredictOptions
 
 if TYPE_CHECKING:
@@ -240,12 +240,12 @@ def _report(exam: Exam, structures: dict[str, dict[str, float]], notices: Sequen
 
 def _check_apart(source: Path, output: Path, folders: dict[Exam, Path]) -> None:
     """Neither is a result written among what is read, nor is what is read replaced by a result."""
-    there = output.resolve()
-    if source.is_dir() and source.resolve() in (there, *there.parents):
+    there = real_path(output)
+    if source.is_dir() and real_path(source) in (there, *there.parents):
         raise UsageError("PS-A109", f"output {output} is inside the input: name a folder elsewhere with -o")
     for exam, folder in folders.items():
         if folder.name == FAILED:
             raise UsageError("PS-A99", f"an exam cannot be called {FAILED}, as the list of failures is: rename it")
-        place, read = folder.resolve(), exam.path.resolve()
+        place, read = real_path(folder), real_path(exam.path)
         if place in (read, *read.parents) or read in place.parents:
             raise UsageError("PS-A109", f"exam {exam.name} and its output overlap: name a folder elsewhere with -o")

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +22,18 @@ SLEEPERS = """
 import argparse, os, sys, time
 from dataclasses import dataclass
 from pedseg.cli import make_parser, run
+from pathlib import Path
 from pedseg.workers import run_tasks
+from pedseg.workspace import atomic_folder
 
 @dataclass(frozen=True)
 class Nap:
     key: tuple[str, ...]
 
 def nap(task: Nap) -> int:
-    os.write(1, b"asleep" + bytes([10]))
-    time.sleep(120)
+    with atomic_folder(Path(__file__).with_name(task.key[0])):
+        os.write(1, b"asleep" + bytes([10]))
+        time.sleep(120)
     return 1
 
 def job(flags: argparse.Namespace) -> None:
@@ -70,6 +75,8 @@ def do(task: Sum) -> str:
     if task.what == "memory":
         resource.setrlimit(resource.RLIMIT_AS, (1 << 32, resource.getrlimit(resource.RLIMIT_AS)[1]))
         bytearray(1 << 34)
+    if task.what == "gone":
+        os.listdir(task.folder + "/Doe^Jane")  # noqa: PTH208
     if task.what == "quote":
         tag = "Doe^Jane"
         raise ValueError(f"{tag} is no number")
@@ -86,6 +93,54 @@ def test_each_exam_has_its_result_or_its_failure(jobs: int) -> None:
     assert str(results["c"]).startswith("box/c: ZeroDivisionError, a fault of pedseg itself\nTraceback")
     assert "by zero" not in str(results["c"]).replace('Error("by zero")', "")  # it may quote a header
     assert 'raise ZeroDivisionError("by zero")' in results["c"].trace
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_file_that_vanishes_costs_its_own_exam_and_is_no_fault_of_pedseg(jobs: int, tmp_path: Path) -> None:
+    tasks = [Sum("a", "gone", str(tmp_path)), Sum("b", "x")]
+    results = {task.name: result for task, result in run_tasks(do, tasks, jobs=jobs)}
+    assert results["b"] == "X"
+    assert "PS-A07" in str(results["a"])
+    assert "No such file" in str(results["a"])
+    assert "Doe" not in str(results["a"])
+
+
+def test_a_pool_that_breaks_while_it_is_filled_costs_no_exam(monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = ProcessPoolExecutor.submit
+    calls: list[int] = []
+
+    def broken(pool: ProcessPoolExecutor, *words: object) -> object:
+        calls.append(1)
+        if len(calls) == 2:
+            raise BrokenProcessPool("a process died at once")
+        return submit(pool, *words)
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", broken)
+    tasks = [Sum("a", "x"), Sum("b", "y"), Sum("c", "z")]
+    assert {task.name: result for task, result in run_tasks(do, tasks, jobs=2)} == {"a": "X", "b": "Y", "c": "Z"}
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("can't start new thread")])
+def test_processes_that_cannot_be_started(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refused(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", refused)
+    with pytest.raises(InputError, match=r"PS-A128: processes cannot be started \(.*\): run again with -j 1"):
+        list(run_tasks(do, [Sum("a", "x"), Sum("b", "y")], jobs=2))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_what_processes_were_writing_goes_with_them(tmp_path: Path, number: int) -> None:
+    """Of a parent that is killed too: they end behind it."""
+    command = sleepers(tmp_path, 3)
+    try:
+        assert len(list(tmp_path.glob(".*.partial-*"))) == 2
+        command.send_signal(number)
+        command.communicate(timeout=5)
+    finally:
+        end_group(command)
+    assert list(tmp_path.glob(".*.partial-*")) == []
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +22,11 @@ from pedseg.data.batches import EqualBatches
 from pedseg.data.heap import keep_heap
 from pedseg.inference.device import choose_device
 from pedseg.losses import Objective
+from pedseg.signals import ENDING, listen, restore
 
 log = logging.getLogger("pedseg.train")
-GENTLE = (signal.SIGTERM, signal.SIGINT)
-"""Signals that ask a training to end; who started it may have them ignored, as `nohup` and `&` of a script do."""
+GENTLE = (*ENDING, signal.SIGINT)
+"""Signals that ask a training to end."""
 
 
 class EpochOrder:
@@ -117,7 +117,7 @@ def run_training(folder: Path, *, device: str = "auto", resume: bool = True) -> 
 def run_to_the_end(trainer: Any) -> None:
     """Train the epochs that are left; none where the checkpoint stands at the last.
 
-    A SIGTERM or a SIGINT lets the step at hand be finished and kept, then ends the training (see `Checkpoints`).
+    A signal of `GENTLE` lets the step at hand be finished and kept, then ends the training (see `Checkpoints`).
     """
     if trainer.state.epoch >= trainer.state.max_epochs:
         told = (trainer.state.epoch, trainer.state.max_epochs)
@@ -136,18 +136,10 @@ def _ended_gently(trainer: Any) -> Iterator[None]:
 
     def ask(number: int, _frame: object) -> None:
         trainer.state.ending = number
-        restore()
+        restore(previous)
 
-    def restore() -> None:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-    heard = [number for number in GENTLE if signal.getsignal(number) != signal.SIG_IGN]
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = {number: signal.signal(number, ask) for number in heard}
+    previous = listen(GENTLE, ask)
     try:
         yield
     finally:
-        restore()
+        restore(previous)

@@ -15,7 +15,7 @@ from pedseg.report.figures import preview_figure
 from pedseg.storage.runs import LABELS, RECORD
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
-from pedseg.workspace import atomic_folder, output_error, put_bytes, try_to_write, write_json
+from pedseg.workspace import atomic_folder, output_error, put_bytes, real_path, try_to_write, write_json
 
 PREVIEW = "preview.png"
 SEGMENTATION = "labels.dcm"
@@ -82,7 +82,10 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
         OutputError: PS-A104 something stands there, PS-A105 nothing can be written there.
     """
     check_writable(folder)
-    held = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    try:
+        held = {p.name for p in folder.iterdir()} if folder.is_dir() else set()
+    except OSError as error:
+        raise output_error(error, folder) from error
     if held - {LABELS, RECORD, PREVIEW, SEGMENTATION}:
         raise OutputError("PS-A104", f"output {folder.name} holds other files: name an empty or new folder with -o")
     if held and not overwrite:
@@ -120,7 +123,8 @@ def check_writable(folder: Path) -> None:
     if not there.is_dir():
         kind = "a link to nothing" if there.is_symlink() else "a file"
         raise OutputError("PS-A105", f"output {folder.name}: {there.name} is {kind}: name a folder with -o")
-    if folder.is_mount():  # the finished folder takes the name of the former, which this one cannot give up
-        raise OutputError("PS-A105", f"output {folder.name} is the root of a disk: name a folder inside it with -o")
-    there = there.resolve()
+    there, real = real_path(there), real_path(folder)
+    if real.is_mount() or real == Path.cwd():  # the finished folder takes the name of the former, which has to go
+        kind = "the root of a disk" if real.is_mount() else "the working folder"
+        raise OutputError("PS-A105", f"output {folder} is {kind}: name a folder inside it with -o")
     try_to_write(folder, there.parent if folder.exists() else there)

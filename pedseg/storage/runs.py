@@ -201,7 +201,12 @@ def check_file(fold: Path, name: Path) -> None:
         ModelError: PS-A86.
     """
     wanted = read_manifest(fold)["files"].get(name.as_posix())
-    if not (fold / name).is_file() or file_digest(fold / name) != wanted:
+    try:
+        same = (fold / name).is_file() and file_digest(fold / name) == wanted
+    except OSError as error:
+        text = f"{fold.name}/{name} cannot be read ({error.strerror}): check its permissions"
+        raise ModelError("PS-A86", text) from error
+    if not same:
         raise ModelError("PS-A86", f"{fold.name}/{name} is missing or not the file run.json names: copy the fold again")
 
 
