@@ -205,7 +205,8 @@ def check_complete(header: Header, name: str, *, n_frames: int = 1) -> None:
         raise InputError("PS-A08", f"{name}: {there} of {wanted} pixel bytes: copy it again from the source")
     measured = header.syntax in NATIVE and header.pixels_length != UNDEFINED and wanted and bits >= 8
     if measured and there - wanted >= columns * bits // 8:  # less is padding
-        text = f"{name} holds {there} pixel bytes, {wanted} make the {columns}x{rows} image of its header"
+        image = f"{columns}x{rows} image" if n_frames == 1 else f"{n_frames} frames of {columns}x{rows}"
+        text = f"{name} holds {there} pixel bytes, {wanted} make the {image} of its header"
         raise InputError("PS-A121", f"{text}: export it again")
     if "MOSAIC" in image_type(header):
         raise InputError("PS-A59", f"{name} is a mosaic of many slices: export the series as one image per slice")

@@ -18,10 +18,9 @@ from pedseg.dicom.frame import (
     check_complete,
     complex_first,
     describe,
-    matrix,
     pixel_data,
 )
-from pedseg.dicom.header import PARSE_FAULTS, UNDEFINED, Header
+from pedseg.dicom.header import PARSE_FAULTS, Header
 from pedseg.dicom.values import number, place_of, plain, rescale_value, whole
 from pedseg.dicom.words import SIDES, one_of
 from pedseg.errors import InputError, PedsegError
@@ -57,7 +56,6 @@ def _frames(file: Frame, header: Header) -> tuple[Frame, ...]:
         raise InputError("PS-A121", f"{file.name}: {text}: export it again")
     check_complete(header, file.name, n_frames=len(groups))
     pixels = pixel_data(header, file.name)
-    _check_count(header, len(groups), file.name)
     shared = _first(dataset, "SharedFunctionalGroupsSequence")
     kept = _kept_dimensions(dataset)
     if parts := whole(str(dataset.get("InConcatenationTotalNumber", ""))):
@@ -65,15 +63,6 @@ def _frames(file: Frame, header: Header) -> tuple[Frame, ...]:
     component = str(dataset.get("ComplexImageComponent") or "")
     own = (_Groups(shared, group, kept, component) for group in groups)
     return tuple(_frame(file, i, group, pixels) for i, group in enumerate(own))
-
-
-def _check_count(header: Header, n_frames: int, name: str) -> None:
-    """Refuse pixels of more frames than are described: nobody knows which those are."""
-    rows, columns = matrix(header)
-    one = rows * columns * (header.unsigned("BitsAllocated") or 0) // 8
-    if header.pixels_length != UNDEFINED and header.pixels_length >= (n_frames + 1) * one:
-        text = f"{name}: pixels of {header.pixels_length // one} frames, {n_frames} are described"
-        raise InputError("PS-A121", f"{text}: export it again")
 
 
 class _Groups:

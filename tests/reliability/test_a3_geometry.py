@@ -447,7 +447,7 @@ ENHANCED = (
         "PS-A121",
         "16 frame desc.* for 17 frames",
     ),
-    DicomRow("57-pixels", "pixels of a frame more", en.file_of(en.one_frame_more), "PS-A121", "pixels of 17 frames"),
+    DicomRow("57-pixels", "pixels of a frame more", en.file_of(en.one_frame_more), "PS-A121", "make the 16 frames of"),
     DicomRow("57-none", "no descriptions", en.file_of(en.no_groups), "PS-A121", "0 frame descriptions for 16 frames"),
     DicomRow("57-08", "cut", en.file_of(en.short), "PS-A08", "61340 of 61440 pixel bytes"),
     DicomRow("58", "two time points", en.temporal, "PS-A26", "phase 1: temporal position 1, 16 slices; phase 2"),
