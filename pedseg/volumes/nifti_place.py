@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -78,10 +79,9 @@ def _qform(header: Any) -> Matrix | None:
     length = b * b + c * c + d * d
     if qfac not in (-1.0, 0.0, 1.0) or min(sizes) < 0 or not length <= 1 + LONG:
         return affine
-    from nibabel.quaternions import quat2mat
-
+    quaternions: Any = import_module("nibabel.quaternions")
     quaternion = np.array([np.sqrt(max(0.0, 1 - length)), b, c, d])
     affine = np.eye(4)
-    affine[:3, :3] = quat2mat(quaternion) * (*sizes[:2], sizes[2] * (qfac or 1.0))
+    affine[:3, :3] = quaternions.quat2mat(quaternion) * (*sizes[:2], sizes[2] * (qfac or 1.0))
     affine[:3, 3] = [float(header[f"qoffset_{word}"]) for word in "xyz"]
     return affine
