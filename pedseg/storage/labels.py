@@ -51,7 +51,8 @@ def mask_labels(
     found, counts = _counts(array, where)
     meant = domain.source_values if values is None else values
     lookup = {source: label for label, sources in meant.items() for source in sources}
-    foreign = [f"{v} ({n} voxels)" for v, n in zip(found, counts, strict=True) if v != 0 and v not in lookup]
+    counted = zip(found, counts, strict=True)
+    foreign = [f"{_told(value)} ({n} voxels)" for value, n in counted if value != 0 and value not in lookup]
     if foreign and values is None:
         if set(found) <= {0, ON}:
             raise InputError("PS-A71", f"{where}: the mask holds {ON} alone, {_which_structure(domain)}")
@@ -62,6 +63,10 @@ def mask_labels(
             "correct the mask, or name them in source_value of a domain.yaml (of predictions: with --labels)",
         )
     return _looked_up(array, lookup)
+
+
+def _told(value: int) -> str:
+    return str(value) if abs(value) < 1 << 53 else f"{value:g}"
 
 
 def _which_structure(domain: Domain) -> str:
@@ -226,7 +231,7 @@ def _counts(array: NDArray[Any], where: str) -> tuple[list[int], list[int]]:
     values, counts = np.unique(array, return_counts=True)
     if not np.isfinite(values).all() or np.abs(values - np.rint(values)).max() > ROUNDING:
         raise InputError("PS-A72", f"{where}: labels are not whole numbers (an interpolated mask?): export it again")
-    return np.rint(values).astype(int).tolist(), counts.tolist()
+    return [int(value) for value in np.rint(values)], counts.tolist()
 
 
 def _looked_up(array: NDArray[Any], lookup: dict[int, int]) -> NDArray[np.uint8]:

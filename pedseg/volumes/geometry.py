@@ -16,6 +16,9 @@ Matrix = NDArray[np.float64]
 PLANES = ("sagittal", "coronal", "axial")
 """Plane of a slice whose normal runs along patient axis 0 (R), 1 (A), 2 (S)."""
 
+TIE = 1e-3
+"""Cosines and ratios closer than this are equal: in single precision an exam is seen as in the decimals of DICOM."""
+
 LPS_TO_RAS: Matrix = np.diag([-1.0, -1.0, 1.0, 1.0])
 LPS_TO_RAS.setflags(write=False)
 
@@ -81,13 +84,16 @@ class Geometry:
         return float(np.linalg.norm(self.corners_mm() - other.corners_mm(), axis=1).max())
 
     def plane_of(self, axis: int) -> str:
-        """Anatomical plane of the slices across array axis 0, 1 or 2: the nearest of `PLANES`."""
+        """Anatomical plane of the slices across array axis 0, 1 or 2: the nearest of `PLANES`, the first of equals."""
         normal = np.linalg.inv(self.affine[:3, :3])[axis]
-        return PLANES[int(np.argmax(np.abs(normal / np.linalg.norm(normal))))]
+        along = np.abs(normal / np.linalg.norm(normal))
+        return PLANES[int(np.argmax(along >= along.max() - TIE))]
 
     def axis_of(self, plane: str) -> int:
         """Array axis whose slices lie nearest to an anatomical plane, where every plane has an axis of its own."""
         normals = np.linalg.inv(self.affine[:3, :3])
         along = np.abs(normals / np.linalg.norm(normals, axis=1, keepdims=True))
-        axes = max(permutations(range(3)), key=lambda chosen: float(along[chosen, range(3)].sum()))
+        orders = list(permutations(range(3)))
+        sums = np.array([along[chosen, range(3)].sum() for chosen in orders])
+        axes = orders[int(np.argmax(sums >= sums.max() - TIE))]
         return axes[PLANES.index(plane)]

@@ -80,7 +80,9 @@ def check_place(affine: Matrix, name: str) -> None:
         shown = " x ".join(f"{size:g}" for size in sizes)
         text = f"{name}: its affine is not usable: voxels of {shown} mm, each edge must lie in"
         raise GeometryError("PS-A52", f"{text} [{SMALLEST_MM:g}, {LARGEST_MM:g}]: save it again")
-    if abs(np.linalg.det(affine[:3, :3] / sizes)) < FLATTEST:
+    with np.errstate(divide="ignore"):
+        spanned = abs(float(np.linalg.det(affine[:3, :3] / sizes)))
+    if spanned < FLATTEST:
         raise GeometryError("PS-A52", f"{name}: its affine is not usable: two axes run the same way: save it again")
     if (far := np.abs(affine[:3, 3]).max()) > FARTHEST_MM:
         text = f"{name}: its affine is not usable: its origin lies {far:g} mm away"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def nifti_place(header: Any, shape: tuple[int, int, int], name: str) -> tuple[Ma
     """
     unit = _MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
     scale = np.diag([unit, unit, unit, 1.0])
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         sform, qform = (None if m is None else scale @ m for m in (header.get_sform(coded=True)[0], _qform(header)))
         bare = scale @ header.get_base_affine()
     affine = next((m for m in (sform, qform) if m is not None), bare)
@@ -42,7 +43,8 @@ def nifti_place(header: Any, shape: tuple[int, int, int], name: str) -> tuple[Ma
         raise GeometryError("PS-A52", f"{name}: its qform is not usable, and it has no sform: save it again")
     check_place(affine, name)
     try:
-        grid = Geometry(shape, affine)
+        with np.errstate(divide="ignore"):
+            grid = Geometry(shape, affine)
     except ValueError as error:
         raise GeometryError("PS-A52", f"{name}: its affine is not usable: {error}") from error
     if sform is None and qform is None:
@@ -54,7 +56,7 @@ def nifti_place(header: Any, shape: tuple[int, int, int], name: str) -> tuple[Ma
 
 def _apart(grid: Geometry, qform: Matrix) -> tuple[Notice, ...]:
     """What is said of a qform beside a usable sform."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             apart = grid.corner_distance_mm(Geometry(grid.shape, qform))
         except ValueError:
@@ -78,10 +80,9 @@ def _qform(header: Any) -> Matrix | None:
     length = b * b + c * c + d * d
     if qfac not in (-1.0, 0.0, 1.0) or min(sizes) < 0 or not length <= 1 + LONG:
         return affine
-    from nibabel.quaternions import quat2mat
-
+    quaternions: Any = import_module("nibabel.quaternions")
     quaternion = np.array([np.sqrt(max(0.0, 1 - length)), b, c, d])
     affine = np.eye(4)
-    affine[:3, :3] = quat2mat(quaternion) * (*sizes[:2], sizes[2] * (qfac or 1.0))
+    affine[:3, :3] = quaternions.quat2mat(quaternion) * (*sizes[:2], sizes[2] * (qfac or 1.0))
     affine[:3, 3] = [float(header[f"qoffset_{word}"]) for word in "xyz"]
     return affine

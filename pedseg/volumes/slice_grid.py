@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pedseg.errors import Notice
-from pedseg.volumes.geometry import Geometry, Matrix
+from pedseg.volumes.geometry import TIE, Geometry, Matrix
 from pedseg.volumes.resample import AxisPair
 from pedseg.volumes.volume import Volume
 
@@ -158,7 +158,7 @@ def choose_slice_axis(volume: Volume, plane: str) -> tuple[int, Notice | None]:
         spacing = volume.spacing_mm
         coarsest = int(np.argmax(spacing))
         others = max(s for a, s in enumerate(spacing) if a != coarsest)
-        axis = coarsest if spacing[coarsest] > ANISOTROPIC * others else volume.geometry.axis_of(plane)
+        axis = coarsest if spacing[coarsest] > (ANISOTROPIC + TIE) * others else volume.geometry.axis_of(plane)
     own = volume.geometry.plane_of(axis)
     if own == plane:
         return axis, None
@@ -189,14 +189,14 @@ def _turn(geometry: Geometry, slice_axis: int) -> tuple[tuple[int, int, int], tu
     b, c = (axis for axis in range(3) if axis != slice_axis)
     straight = abs(along[1, b]) + abs(along[2, c])
     crossed = abs(along[1, c]) + abs(along[2, b])
-    axes = (slice_axis, b, c) if straight >= crossed else (slice_axis, c, b)
+    axes = (slice_axis, b, c) if straight >= crossed - TIE else (slice_axis, c, b)
     slices, rows, columns = (bool(along[i, axis] < 0) for i, axis in enumerate(axes))
     return axes, (slices, rows, columns)
 
 
 def _target_size(extent: float, window: int) -> int:
     """Target pixels over an extent in pixels: up to half a pixel over either end needs no second window."""
-    return window if extent <= window + 1 else math.ceil(extent - 1e-6)
+    return window if extent <= window + 1 + TIE else math.ceil(extent - TIE)
 
 
 def _offsets(size: int, window: int) -> list[int]:

@@ -18,6 +18,7 @@ from pedseg.errors import GeometryError, InputError, PedsegError, UsageError
 from pedseg.phantoms import draw_patient, make_exam
 from pedseg.plan import DomainPlan, ObjectiveSpec, Plan, load_plan, save_plan
 from pedseg.storage.cases import find_cases, read_case
+from pedseg.storage.labels import mask_labels
 from pedseg.storage.masks import read_mask
 from pedseg.storage.splits import k_fold, leave_one_out
 from pedseg.volumes import Geometry, Volume
@@ -155,6 +156,15 @@ def foreign_labels(path: Path) -> None:
 def negative_labels(path: Path) -> None:
     write(path / "a", np.where(boxes() == 1, np.int16(-1), boxes().astype(np.int16)))
     refused(path, "PS-A71", r"a: labels -1 \(192 voxels\)")
+
+
+def huge_labels(_: Path) -> None:
+    """Beyond what a whole number holds: told as they are, without a warning of numpy."""
+    for value in (np.uint64(2**63 + 5), np.float64(1e300), np.int64(-(2**63))):
+        labels = boxes().astype(type(value))
+        labels[0, 0, 0] = value
+        with pytest.raises(InputError, match=r"PS-A71: e: labels (9\.22337e\+18|1e\+300|-9\.22337e\+18) \(1 voxels\)"):
+            mask_labels(labels, ANKLE, "e")
 
 
 def floats(path: Path) -> None:
@@ -435,6 +445,7 @@ ROWS: dict[str, Row] = {
     "70-planning": mirrored_at_planning,
     "71": foreign_labels,
     "71-negative": negative_labels,
+    "71-huge": huge_labels,
     "72": floats,
     "73": empty,
     "73-none": no_label_file,

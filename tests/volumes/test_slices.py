@@ -269,3 +269,28 @@ def test_going_back_needs_memory_for_the_result_and_a_slice_only():
     tracemalloc.stop()
     assert peak - restored.labels.nbytes - restored.stack.nbytes < 16 * 2**20
     assert restored.labels.nbytes + restored.stack.nbytes == 16 * (512 * 512 + 5 * 256 * 256 * 2)
+
+
+def half_way(first: object, second: object, *, shift: float) -> np.ndarray:
+    """Slices whose directions lie at exactly 45 degrees to the body's, then off by a rounding of `shift`."""
+    turn = np.column_stack([first, second, np.cross(first, second)]) / np.linalg.norm(first)  # type: ignore[arg-type]
+    affine = np.eye(4)
+    affine[:3, :3] = (turn + shift * np.array([[1, -1, 1], [-1, 1, -1], [1, 1, -1]])) * (0.5, 0.5, 0.65)
+    return affine
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [((1, 1, 0), (0, 0, -(2**0.5))), ((1, 1, 0), (-1, 1, 0)), ((0, 1, 1), (0, 1, -1)), ((1, 0, 1), (1, 0, -1))],
+    ids=["oblique coronal", "axial", "sagittal", "coronal"],
+)
+def test_rounding_does_not_turn_the_view(first: tuple[float, ...], second: tuple[float, ...]):
+    """A file in single precision is sliced as its DICOM is: at 45 degrees, a ratio of 1.3, a whole pixel."""
+    grids = []
+    for shift in (0.0, 1e-7, -1e-7, 1e-6, -1e-6):
+        volume = Volume(np.zeros((640, 512, 4), np.uint8), half_way(first, second, shift=shift))
+        axis, _ = choose_slice_axis(volume, "axial")
+        grid = plan_slices(volume.geometry, slice_axis=axis, spacing_mm=0.5, window=64)
+        seen = (grid.axes, grid.flips, grid.size, grid.offsets, grid.plane)
+        grids.append((axis, *seen, volume.geometry.axis_of("coronal")))
+    assert len(set(grids)) == 1
