@@ -19,7 +19,7 @@ from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from pedseg.dicom.bounded import BoundedFile
-from pedseg.dicom.codestream import HEAD_BYTES, coded_size
+from pedseg.dicom.codestream import HEAD_BYTES, begins_image, coded_size
 from pedseg.dicom.frame import ENHANCED_CLASSES, Frame, PixelData
 from pedseg.dicom.header import NATIVE, PARSE_FAULTS, read_inflated
 from pedseg.dicom.values import uid_name
@@ -175,18 +175,23 @@ def _check_fragments(frame: Frame) -> None:
 
     Each must say the size of the image that the header says, before a decoder asks for memory.
     """
-    size, packed = frame.path.stat().st_size, 0
+    size, packed, n_begun = frame.path.stat().st_size, 0, 0
     with frame.path.open("rb") as file:
         file.seek(_pixels(frame).at)
         while (head := file.read(8))[:4] == _ITEM and len(head) == 8:
             start, length = file.tell(), int.from_bytes(head[4:], "little")
-            _check_codestream(file.read(min(length, HEAD_BYTES)), frame)
+            begun = file.read(min(length, HEAD_BYTES))
+            _check_codestream(begun, frame)
+            n_begun += begins_image(begun)
             packed += length
             file.seek(start + length)
             if file.tell() > size:
                 break
         if head[:4] != _DELIMITER:
             raise InputError("PS-A08", f"{frame.name}: its compressed pixels are cut: copy it again from the source")
+    if n_begun > 1 and frame.sop_class not in ENHANCED_CLASSES:
+        text = f"{frame.name} holds {n_begun} compressed images, its header speaks of one"
+        raise InputError("PS-A121", f"{text}: export it again")
     wanted = math.prod(frame.matrix) * _pixels(frame).bits_allocated // _BYTE
     if _pixels(frame).syntax == RLELossless and wanted > _RLE_RATIO * packed:
         raise InputError("PS-A08", f"{frame.name}: {packed} packed bytes cannot hold {wanted}: copy it again")
@@ -195,9 +200,15 @@ def _check_fragments(frame: Frame) -> None:
 def _check_codestream(head: bytes, frame: Frame) -> None:
     rows, columns = frame.matrix
     said = coded_size(head)
-    if said is not None and said != (rows, columns, 1):
-        text = f"{frame.name}: its compressed image is {said[1]}x{said[0]}, its header says {columns}x{rows}"
-        raise InputError("PS-A121", f"{text}, one value a pixel: export the series again")
+    if said is None:
+        return
+    if said[:3] != (rows, columns, 1):
+        text = f"is {said[1]}x{said[0]}, its header says {columns}x{rows}, one value a pixel"
+    elif said[3] > _pixels(frame).bits_allocated:
+        text = f"has {said[3]} bits, its header says {_pixels(frame).bits_allocated}"
+    else:
+        return
+    raise InputError("PS-A121", f"{frame.name}: its compressed image {text}: export the series again")
 
 
 def _unused_bits_cleared(plane: NDArray[Any], pixels: PixelData) -> NDArray[Any]:

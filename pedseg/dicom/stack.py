@@ -24,6 +24,8 @@ UNEVEN_MM, UNEVEN_RATIO = 0.1, 0.05
 """Above this, or this part of the spacing, uneven slices are refused; between, they are warned of."""
 SHEAR_MM, SHEAR_PIXELS = 0.1, 0.25
 """Sideways drift from first to last slice from which the shear is worth a warning."""
+BESIDE_MM = 1.0
+"""How far beside the others an image in a gap may begin."""
 ORTHOGONAL_SILENT, ORTHOGONAL = 1e-4, 1e-3
 """Cosine between rows and columns: rounding below, an error above; the affine keeps what lies between."""
 UNIT_SILENT, UNIT_REFUSED = 1e-4, 0.02
@@ -61,7 +63,7 @@ def build_stack(series: Series, *, min_slices: int = 4) -> Stack:
     rows, columns = _directions(series.frames, notices)
     frames, positions = _ordered(series.frames, np.cross(rows, columns))
     normal = np.cross(rows, columns)
-    _check_gaps(frames, positions @ normal)
+    _check_gaps(series, frames, positions, normal)
     # Least squares would leave smaller residuals, but let one odd slice move all others.
     step = (positions[-1] - positions[0]) / (len(frames) - 1)
     _check_even(frames, positions, step, notices)
@@ -127,9 +129,11 @@ def _ordered(frames: Sequence[Frame], normal: NDArray[np.float64]) -> tuple[list
     return ordered, positions[order]
 
 
-def _check_gaps(frames: Sequence[Frame], along: NDArray[np.float64]) -> None:
+def _check_gaps(
+    series: Series, frames: Sequence[Frame], positions: NDArray[np.float64], normal: NDArray[np.float64]
+) -> None:
     """Missing slices: a distance that is a multiple of the usual one."""
-    distances = np.diff(along)
+    distances = np.diff(positions @ normal)
     usual = float(np.median(distances))
     steps = np.round(distances / usual).astype(int)
     multiple = np.abs(distances / usual - steps) <= 2 * UNEVEN_RATIO * steps
@@ -140,7 +144,19 @@ def _check_gaps(frames: Sequence[Frame], along: NDArray[np.float64]) -> None:
     k = int(np.argmax(missing > 0))
     text = f"gap of {distances[k]:.2f} mm ({distances[k] / usual:.1f} x {usual:.2f}) between slice {k + 1} and {k + 2}"
     images = "1 image" if n_missing == 1 else f"{n_missing} images"
-    raise GeometryError("PS-A36", f"{text} of {len(frames)}: {images} missing; export the whole series")
+    text = f"{text} of {len(frames)}: {images} missing"
+    for frame in (*series.left_out, *series.siblings):
+        if _between(frame, positions[k], normal * distances[k]):
+            text = f"{text}; {frame.name} lies there, but its {_difference(frame, series.first)} differs"
+            break
+    raise GeometryError("PS-A36", f"{text}; export the whole series")
+
+
+def _between(frame: Frame, start: NDArray[np.float64], way: NDArray[np.float64]) -> bool:
+    """Whether an image's first voxel lies in a gap."""
+    offset = np.asarray(frame.position) - start
+    part = float(offset @ way / (way @ way))
+    return 0 < part < 1 and bool(np.linalg.norm(offset - part * way) < BESIDE_MM)
 
 
 def _check_even(

@@ -491,3 +491,27 @@ def behind_each_other(folder: Path) -> None:
     with (folder / "im0015").open("ab") as file:
         file.write(last.read_bytes())
     last.unlink()
+
+
+def two_images(syntax: UID) -> Write:
+    """Two compressed images in each file, where the header speaks of one."""
+
+    def change(_k: int, ds: Dataset) -> Dataset:
+        ds = compressed(syntax, ds)
+        (code,) = generate_frames(ds.PixelData, number_of_frames=1)
+        item = b"\xfe\xff\x00\xe0" + len(code).to_bytes(4, "little") + code
+        ds.PixelData = b"\xfe\xff\x00\xe0" + bytes(4) + item + item + b"\xfe\xff\xdd\xe0" + bytes(4)
+        return ds
+
+    return lambda folder: write_series(folder, change)
+
+
+def said_to_be_bytes(syntax: UID) -> Write:
+    """Compressed images of 16 bits, whose headers say 8."""
+
+    def change(_k: int, ds: Dataset) -> Dataset:
+        ds = compressed(syntax, ds)
+        ds.BitsAllocated, ds.BitsStored, ds.HighBit = 8, 8, 7
+        return ds
+
+    return lambda folder: write_series(folder, change)

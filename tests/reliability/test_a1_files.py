@@ -123,6 +123,12 @@ ROWS = (
     *(DicomRow(f"17-{name}", "lossless", build.coded(syntax)) for name, syntax in build.LOSSLESS.items()),
     DicomRow("17-fragments", "one image in three fragments", build.in_fragments),
     DicomRow("17-table", "a table of offsets that is wrong", build.wrong_offsets),
+    *(DicomRow(f"17-two-{name}", "two compressed images where the header speaks of one", build.two_images(syntax),
+               "PS-A121", "im0001 holds 2 compressed images, its header speaks of one: export it again")
+      for name, syntax in (("jpeg2000", JPEG2000Lossless), ("rle", RLELossless))),
+    *(DicomRow(f"17-bits-{name}", "compressed images of 16 bits, 8 in the header", build.said_to_be_bytes(syntax),
+               "PS-A121", "im0001: its compressed image has 16 bits, its header says 8: export the series again")
+      for name, syntax in (("jpeg2000", JPEG2000Lossless), ("jpegls", JPEGLSLossless))),
     DicomRow("18", "said to be lossy", build.multi_part(lambda _, ds: ds, LossyImageCompression="01"),
              notices=("PS-W18",)),
     DicomRow("18-jpeg", "JPEG baseline", build.eight_bits(build.as_jpeg), notices=("PS-W18",), grid=None),

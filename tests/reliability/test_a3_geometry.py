@@ -309,7 +309,13 @@ ODD_SLICES = (
         "no Pixel Spacing",
     ),
     DicomRow("49-one", "none in one", some([4], PixelSpacing=None), "PS-A49", "im0005 has no Pixel Spacing"),
-    DicomRow("50", "one slice wider", some([7], PixelSpacing=["0.3", "0.26"]), "PS-A36", "1 image missing"),
+    DicomRow(
+        "50",
+        "one slice wider",
+        some([7], PixelSpacing=["0.3", "0.26"]),
+        "PS-A36",
+        "1 image missing; im0008 lies there, but its orientation, spacing or matrix differs; export the whole series",
+    ),
     DicomRow("50-first", "the first wider", some([0], PixelSpacing=["0.3", "0.26"]), "PS-A45", "im0001 continues"),
     DicomRow(
         "50-rounded",
