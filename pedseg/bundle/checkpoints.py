@@ -40,6 +40,7 @@ class Checkpoints:
         history: rows so far go along; those of an auto-encoder have files of their own and no `model.pt`.
         judge: its state goes along where there is one.
         plan: digest of what the training depends on; None is the plan's.
+        evaluator: validates behind every epoch, and is broken off where the training is to end.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Checkpoints:
         *,
         judge: Judge | None = None,
         plan: str | None = None,
+        evaluator: Engine | None = None,
     ) -> None:
         self.recipe = recipe
         self.network = network
@@ -58,6 +60,7 @@ class Checkpoints:
         self.history = history
         self.judge = judge
         self.plan = plan or recipe.plan.resume_digest
+        self.evaluator = evaluator
         self.slices: dict[str, str] = {}
         self.rate = 1.0
         self.best = ""
@@ -74,6 +77,8 @@ class Checkpoints:
         self.slices = self.recipe.slice_digests  # now, whatever preprocessing does while this trains
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_in_epoch)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+        if self.evaluator:
+            self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, lambda: self._end_in_validation(engine))
 
     def check_room(self) -> None:
         """Refuse a training whose states the disk cannot hold.
@@ -126,13 +131,21 @@ class Checkpoints:
     def _end_in_epoch(self, engine: Engine) -> None:
         """Where the training is to end: keep this step, unless the epoch is about to be kept."""
         step = engine.state.iteration % (engine.state.epoch_length or 1)
-        if not is_ending(engine) or step == 0:
-            return
+        if is_ending(engine) and step:
+            self._keep_step(engine, step)
+            _end(engine, f"step {step} of epoch {engine.state.epoch}")
+
+    def _end_in_validation(self, engine: Engine) -> None:
+        """All steps of the epoch are kept; its validation is made again (see `run_to_the_end`)."""
+        if is_ending(engine):
+            self._keep_step(engine, engine.state.epoch_length or 1)
+            _end(engine, f"the last step of epoch {engine.state.epoch}")
+
+    def _keep_step(self, engine: Engine, step: int) -> None:
         if self._is_finite():
             state = self._state(engine.state.epoch - 1, _on_cpu(self.network))
             self._forget_former()
             self.generations.save({**state, "step": step, "running": self.history.running})
-        _end(engine, f"step {step} of epoch {engine.state.epoch}")
 
     def _forget_former(self) -> None:
         """Remove the states of a training that this one starts over, now that it has one of its own to write."""
@@ -225,6 +238,14 @@ def machine_of(network: nn.Module) -> dict[str, str | int]:
     return {"torch": str(torch.__version__), "device": device, **threads}
 
 
+class InterruptedTraining(KeyboardInterrupt):  # noqa: N818 - no error
+    """Ctrl-C once its step is kept.
+
+    One of its own: where Python's has passed through an `eval`, as MONAI's configs are run, Python ends the process by
+    the signal, whatever exit code it was to have.
+    """
+
+
 def is_ending(engine: Engine) -> bool:
     """Whether a training has been asked to end: the signal's number stands there."""
     return bool(getattr(engine.state, "ending", 0))
@@ -233,7 +254,7 @@ def is_ending(engine: Engine) -> bool:
 def _end(engine: Engine, behind: str) -> NoReturn:
     text = f"behind {behind}: run the same command again to go on"
     if engine.state.ending == signal.SIGINT:  # type: ignore[attr-defined]
-        raise KeyboardInterrupt(text)
+        raise InterruptedTraining(text)
     log.info("ended from outside %s", text)
     raise SystemExit(ExitCode.TERMINATED)
 
