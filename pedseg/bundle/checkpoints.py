@@ -40,7 +40,6 @@ class Checkpoints:
         history: rows so far go along; those of an auto-encoder have files of their own and no `model.pt`.
         judge: its state goes along where there is one.
         plan: digest of what the training depends on; None is the plan's.
-        evaluator: validates behind every epoch, and is broken off where the training is to end.
     """
 
     def __init__(
@@ -52,7 +51,6 @@ class Checkpoints:
         *,
         judge: Judge | None = None,
         plan: str | None = None,
-        evaluator: Engine | None = None,
     ) -> None:
         self.recipe = recipe
         self.network = network
@@ -60,7 +58,6 @@ class Checkpoints:
         self.history = history
         self.judge = judge
         self.plan = plan or recipe.plan.resume_digest
-        self.evaluator = evaluator
         self.slices: dict[str, str] = {}
         self.rate = 1.0
         self.best = ""
@@ -77,8 +74,10 @@ class Checkpoints:
         self.slices = self.recipe.slice_digests  # now, whatever preprocessing does while this trains
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_in_epoch)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
-        if self.evaluator:
-            self.evaluator.add_event_handler(Events.ITERATION_COMPLETED, lambda: self._end_in_validation(engine))
+
+    def watch(self, evaluator: Engine, trainer: Engine) -> None:
+        """Break a validation off where the training is to end."""
+        evaluator.add_event_handler(Events.ITERATION_COMPLETED, lambda: self._end_in_validation(trainer))
 
     def check_room(self) -> None:
         """Refuse a training whose states the disk cannot hold.
@@ -176,13 +175,16 @@ class Checkpoints:
         return all(bool(torch.isfinite(v).all()) for n in networks for v in n.state_dict().values())
 
 
-def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> int:
+def resume(
+    trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True, evaluator: Engine | None = None
+) -> int:
     """Take up a training where its newest loadable checkpoint left it.
 
     Args:
         trainer: MONAI's; its epoch and iteration are set.
         checkpoints: whose network, optimizer and history are filled.
         enabled: False starts afresh; checkpoints that are there go before the first of this one is written.
+        evaluator: validates behind every epoch.
 
     Returns:
         The epoch that stands, 0 for a fresh start.
@@ -192,6 +194,8 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
             two generations can be taken up; PS-A86 the weights of the best epoch are damaged.
         OutputError: PS-A106 no room for the training's states.
     """
+    if evaluator:
+        checkpoints.watch(evaluator, trainer)
     state = checkpoints.generations.newest() if enabled else None
     checkpoints.check_room()
     checkpoints.afresh = not enabled
@@ -238,7 +242,7 @@ def machine_of(network: nn.Module) -> dict[str, str | int]:
     return {"torch": str(torch.__version__), "device": device, **threads}
 
 
-class InterruptedTraining(KeyboardInterrupt):  # noqa: N818 - no error
+class InterruptedTraining(KeyboardInterrupt):
     """Ctrl-C once its step is kept.
 
     One of its own: where Python's has passed through an `eval`, as MONAI's configs are run, Python ends the process by

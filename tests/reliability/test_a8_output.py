@@ -357,7 +357,7 @@ def test_the_working_folder_may_not_be_swapped_away(tmp_path: Path, monkeypatch:
     (tmp_path / "link").symlink_to(tmp_path)
     monkeypatch.chdir(tmp_path)
     for out in (Path(), tmp_path, tmp_path / "link", Path("x/..")):
-        with pytest.raises(OutputError, match="PS-A105: output .* is the working folder: name a folder inside it"):
+        with pytest.raises(OutputError, match=r"PS-A105: output .* is the working folder: name a folder inside it"):
             check_writable(out)
 
 
