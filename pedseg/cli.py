@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from pedseg import __version__, privacy
 from pedseg.errors import ExitCode, OutputError, PedsegError, UsageError, one_line
 from pedseg.exhaustion import out_of_memory, out_of_room, refused_by_system, too_large
-from pedseg.signals import ENDING, listen, restore
+from pedseg.signals import ENDING, listen, never_lost, restore
 from pedseg.streams import UnheardError, mute, ready_streams, say
 
 DISCLAIMER = "Research only, not a medical device."
@@ -101,7 +101,8 @@ def run(job: Job, parser: argparse.ArgumentParser, arguments: list[str] | None =
     before = _start_privacy(flags)
     previous = listen(ENDING, _terminate)
     try:
-        code = int(job(flags) or ExitCode.DONE)
+        with never_lost():
+            code = int(job(flags) or ExitCode.DONE)
         _flush()
         return code
     except PedsegError as error:

@@ -135,9 +135,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 ERRORS: dict[str, tuple[str, str]] = {
     "PS-A02": ("InputError", "no DICOM image in the folder"),
-    "PS-A03": ("UsageError", "the input path does not exist"),
+    "PS-A03": ("UsageError", "the input path or the working folder does not exist"),
     "PS-A04": ("InputError", "files, but none of a kind pedseg reads"),
-    "PS-A07": ("InputError", "a file cannot be read"),
+    "PS-A07": ("InputError", "a file or folder cannot be read or used"),
     "PS-A08": ("InputError", "a DICOM file is truncated"),
     "PS-A17": ("InputError", "the transfer syntax needs a decoder that is not installed"),
     "PS-A20": ("InputError", "several series fit: one must be chosen"),
@@ -193,7 +193,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "PS-A125": ("UsageError", "a file another command writes is missing"),
     "PS-A127": ("TrainingError", "a trained fold has no weights"),
     "PS-A129": ("UsageError", "an unknown preset"),
-    "PS-A128": ("InputError", "a process that read exams was killed"),
+    "PS-A128": ("InputError", "a process that read exams was killed, or cannot be started"),
     "PS-A130": ("ModelError", "public weights cannot be fetched"),
     "PS-A131": ("InputError", "the masks of an exam are not named as the structures"),
     "PS-A132": ("InputError", "masks of two structures overlap"),

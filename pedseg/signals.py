@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """From outside: somebody's wish, and a terminal or a connection that was closed."""
+
+
+AGAIN_SECONDS = 0.02
+
+
+@contextmanager
+def never_lost() -> Iterator[None]:
+    """What a signal raises in a destructor, where Python prints it and goes on, is raised again a moment later."""
+    lost: list[BaseException] = []
+    print_it = sys.unraisablehook
+
+    def noticed(unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, KeyboardInterrupt | SystemExit):
+            print_it(unraisable)
+            return
+        lost.append(unraisable.exc_value)
+        signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
+
+    def again(*_: object) -> None:
+        raise lost.pop()
+
+    previous = listen([signal.SIGALRM], again)
+    sys.unraisablehook = noticed if previous else print_it
+    try:
+        yield
+    finally:
+        if previous:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = print_it
+        restore(previous)
 
 
 def listen(numbers: Iterable[int], handler: Callable[[int, Any], None]) -> dict[int, Any]:

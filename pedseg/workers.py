@@ -85,7 +85,7 @@ def _pooled(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[t
     others = multiprocessing.active_children()
     with _one_thread_each(), _new_pool(min(jobs, len(tasks))) as pool:
         try:
-            with _interrupts_held():
+            with _held(signal.SIGINT):
                 futures = _submitted(pool, work, tasks)
             for future in as_completed(futures):
                 yield futures[future], _outcome(future)
@@ -99,7 +99,8 @@ def _pooled(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[t
 
 def _new_pool(n: int) -> ProcessPoolExecutor:
     try:
-        return ProcessPoolExecutor(n, multiprocessing.get_context("spawn"), _follow_parent)
+        with _held(*ENDING):  # by Python's own process beside it too, which knows Ctrl-C only
+            return ProcessPoolExecutor(n, multiprocessing.get_context("spawn"), _follow_parent)
     except OSError as error:
         raise _not_started(error) from error
 
@@ -155,9 +156,9 @@ def _end(processes: Sequence[multiprocessing.process.BaseProcess]) -> None:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def _held(*numbers: int) -> Iterator[None]:
     """Ctrl-C goes to processes that still import too: those started inside hear none, this one does behind."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:

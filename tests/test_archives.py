@@ -155,6 +155,15 @@ def test_a_refused_exam_is_an_input_error(tmp_path: Path) -> None:
     assert refused.value.code == "PS-A153"
 
 
+@pytest.mark.parametrize(("kind", "error"), [("exam", InputError), ("model", ModelError)])
+def test_a_zip_that_cannot_be_read_is_no_fault_of_the_output(
+    kind: archives.Kind, error: type[PedsegError], tmp_path: Path
+) -> None:
+    says = r"is not unpacked: it cannot be read \(Is a directory\)"
+    with pytest.raises(error, match=says), unpacked(tmp_path, kind):
+        pytest.fail("unpacked")
+
+
 def test_unpacked_privately_and_gone_afterwards(tmp_path: Path, temporary: Path) -> None:
     members = {"a/b/im1": b"one" * 999, "im 2 骨": b"two", "empty": b"", "bare/": b""}
     with unpacked(zipped(tmp_path / "my exam.zip", members), "exam") as folder:

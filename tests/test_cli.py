@@ -155,6 +155,33 @@ def test_a_full_disk_below_the_output_of_a_command():
         assert (ran.returncode, ran.stderr) == (6, f"some: {said}\n")
 
 
+def test_a_pipe_that_breaks_elsewhere_is_told(capsys):
+    """Such as the one to a process that could not be started: nobody would know why the command ended."""
+
+    def job(_: argparse.Namespace) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    assert outcome(job) == 1
+    assert "BrokenPipeError" in capsys.readouterr().err
+
+
+def test_a_working_folder_that_is_gone(tmp_path: Path):
+    code = "import sys; from pedseg.cli import make_parser, run; sys.exit(run(print, make_parser('some', ''), []))"
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    command = ["sh", "-c", 'cd "$2" && rmdir "$2" && "$0" -c "$1"', sys.executable, code, str(gone)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    said = "PS-A03: the working folder cannot be used (No such file or directory): change to one that is there"
+    assert (ran.returncode, ran.stderr) == (2, f"some: {said}\n")
+
+
+def test_links_in_a_circle_are_no_fault(tmp_path: Path, capsys):
+    (tmp_path / "circle").symlink_to("circle")
+    assert outcome(lambda _: None, "-w", str(tmp_path / "circle")) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_version_and_disclaimer(capsys):
     with pytest.raises(SystemExit):
         outcome(lambda _: None, "--version")

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from pedseg.signals import ENDING, listen, restore
+from pedseg.cli import make_parser, run
+from pedseg.signals import ENDING, listen, never_lost, restore
 
 SLEEPER = """
 import sys, time
@@ -58,3 +60,37 @@ def test_only_the_main_thread_listens() -> None:
     thread.start()
     thread.join()
     assert found == [{}]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, *ENDING])
+def test_a_signal_heard_in_a_destructor_ends_the_command(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where Python prints what is raised, and goes on."""
+
+    class Gone:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    def job(_: object) -> None:
+        Gone()
+        time.sleep(10)
+
+    begun = time.monotonic()
+    if number == signal.SIGINT:
+        assert run(job, make_parser("some", ""), []) == 130
+    else:
+        with pytest.raises(SystemExit, match="143"):
+            run(job, make_parser("some", ""), [])
+    assert time.monotonic() - begun < 5
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_other_errors_of_destructors_are_printed_as_before() -> None:
+    said: list[object] = []
+    before, sys.unraisablehook = sys.unraisablehook, said.append
+    try:
+        with never_lost():
+            sys.unraisablehook(type("Seen", (), {"exc_value": ValueError()})())  # type: ignore[arg-type]
+        assert len(said) == 1
+        assert sys.unraisablehook == said.append
+    finally:
+        sys.unraisablehook = before

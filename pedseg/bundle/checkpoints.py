@@ -75,6 +75,10 @@ class Checkpoints:
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._end_in_epoch)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
 
+    def watch(self, evaluator: Engine, trainer: Engine) -> None:
+        """Break a validation off where the training is to end."""
+        evaluator.add_event_handler(Events.ITERATION_COMPLETED, lambda: self._end_in_validation(trainer))
+
     def check_room(self) -> None:
         """Refuse a training whose states the disk cannot hold.
 
@@ -126,13 +130,21 @@ class Checkpoints:
     def _end_in_epoch(self, engine: Engine) -> None:
         """Where the training is to end: keep this step, unless the epoch is about to be kept."""
         step = engine.state.iteration % (engine.state.epoch_length or 1)
-        if not is_ending(engine) or step == 0:
-            return
+        if is_ending(engine) and step:
+            self._keep_step(engine, step)
+            _end(engine, f"step {step} of epoch {engine.state.epoch}")
+
+    def _end_in_validation(self, engine: Engine) -> None:
+        """All steps of the epoch are kept; its validation is made again (see `run_to_the_end`)."""
+        if is_ending(engine):
+            self._keep_step(engine, engine.state.epoch_length or 1)
+            _end(engine, f"the last step of epoch {engine.state.epoch}")
+
+    def _keep_step(self, engine: Engine, step: int) -> None:
         if self._is_finite():
             state = self._state(engine.state.epoch - 1, _on_cpu(self.network))
             self._forget_former()
             self.generations.save({**state, "step": step, "running": self.history.running})
-        _end(engine, f"step {step} of epoch {engine.state.epoch}")
 
     def _forget_former(self) -> None:
         """Remove the states of a training that this one starts over, now that it has one of its own to write."""
@@ -163,13 +175,16 @@ class Checkpoints:
         return all(bool(torch.isfinite(v).all()) for n in networks for v in n.state_dict().values())
 
 
-def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> int:
+def resume(
+    trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True, evaluator: Engine | None = None
+) -> int:
     """Take up a training where its newest loadable checkpoint left it.
 
     Args:
         trainer: MONAI's; its epoch and iteration are set.
         checkpoints: whose network, optimizer and history are filled.
         enabled: False starts afresh; checkpoints that are there go before the first of this one is written.
+        evaluator: validates behind every epoch.
 
     Returns:
         The epoch that stands, 0 for a fresh start.
@@ -179,6 +194,8 @@ def resume(trainer: Any, checkpoints: Checkpoints, *, enabled: bool = True) -> i
             two generations can be taken up; PS-A86 the weights of the best epoch are damaged.
         OutputError: PS-A106 no room for the training's states.
     """
+    if evaluator:
+        checkpoints.watch(evaluator, trainer)
     state = checkpoints.generations.newest() if enabled else None
     checkpoints.check_room()
     checkpoints.afresh = not enabled
@@ -225,6 +242,14 @@ def machine_of(network: nn.Module) -> dict[str, str | int]:
     return {"torch": str(torch.__version__), "device": device, **threads}
 
 
+class InterruptedTraining(KeyboardInterrupt):
+    """Ctrl-C once its step is kept.
+
+    One of its own: where Python's has passed through an `eval`, as MONAI's configs are run, Python ends the process by
+    the signal, whatever exit code it was to have.
+    """
+
+
 def is_ending(engine: Engine) -> bool:
     """Whether a training has been asked to end: the signal's number stands there."""
     return bool(getattr(engine.state, "ending", 0))
@@ -233,7 +258,7 @@ def is_ending(engine: Engine) -> bool:
 def _end(engine: Engine, behind: str) -> NoReturn:
     text = f"behind {behind}: run the same command again to go on"
     if engine.state.ending == signal.SIGINT:  # type: ignore[attr-defined]
-        raise KeyboardInterrupt(text)
+        raise InterruptedTraining(text)
     log.info("ended from outside %s", text)
     raise SystemExit(ExitCode.TERMINATED)
 

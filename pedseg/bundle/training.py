@@ -124,7 +124,18 @@ def run_to_the_end(trainer: Any) -> None:
         log.info("%d epochs stand, %d are wanted: nothing left to train", *told)
         return
     with _ended_gently(trainer):
-        trainer.run()
+        _validate_begun(trainer)
+        if trainer.state.epoch < trainer.state.max_epochs:
+            trainer.run()
+
+
+def _validate_begun(trainer: Any) -> None:
+    """Finish an epoch of which all steps were made before the training was ended."""
+    state = trainer.state
+    if state.iteration == (state.epoch + 1) * state.epoch_length:
+        state.epoch += 1
+        trainer.fire_event(Events.EPOCH_STARTED)
+        trainer.fire_event(Events.EPOCH_COMPLETED)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from training_faults import (
     resealed,
 )
 
-from pedseg.bundle import TrainStep
+from pedseg.bundle import TrainStep, ValidateStep
 from pedseg.bundle.descent import Descent
 from pedseg.bundle.generations import Generations
 from pedseg.domains import load_domains
@@ -144,13 +144,38 @@ def asked_to_end(bench: Bench) -> None:
 
 
 def asked_to_end_at_the_last_step_of_an_epoch(bench: Bench) -> None:
-    at_step(bench, 20, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    """Its validation is left to the next run, which makes it first."""
+    at_step(bench, 20, lambda: os.kill(os.getpid(), signal.SIGHUP))
     with pytest.raises(SystemExit, match="143"):
         bench.command()
     state = Generations(bench.fold).newest()
     assert state is not None
-    assert (state["epoch"], state.get("step")) == (1, None)
-    assert len(log_rows(bench.fold)) == 1
+    assert (state["epoch"], state["step"]) == (0, 20)
+    assert not (bench.fold / "log.csv").exists()
+    bench.patch.undo()
+    assert bench.command() == 0
+    assert "resuming behind step 20 of epoch 1 of 4" in bench.output.readouterr().out
+    bench.check_same(bench.workspace)
+
+
+def interrupted_in_validation(bench: Bench, epoch: int = 3) -> None:
+    """No further slice is looked at; of the last epoch nothing but its validation is left to do."""
+    whole, looks = ValidateStep.__call__, []
+
+    def called(self: ValidateStep, engine: Engine, item: Any) -> Any:
+        looks.append(engine.state.epoch)
+        if engine.state.epoch == epoch and looks.count(epoch) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return whole(self, engine, item)
+
+    bench.patch.setattr(ValidateStep, "__call__", called)
+    assert bench.command() == 130
+    said = f"pedseg_train: interrupted behind the last step of epoch {epoch}: run the same command again to go on\n"
+    assert bench.output.readouterr().err == said
+    assert looks.count(epoch) == 1 < looks.count(1)
+    bench.patch.undo()
+    assert bench.command() == 0
+    bench.check_same(bench.workspace)
 
 
 def asked_twice(bench: Bench) -> None:
@@ -187,9 +212,9 @@ def interrupted_in_a_destructor(bench: Bench) -> None:
     at_step(bench, 20, Gone)
     bench.patch.setattr(logging.getLogger(), "handlers", [])
     assert bench.command() == 130
-    said = "pedseg_train: interrupted behind epoch 1: run the same command again to go on\n"
+    said = "pedseg_train: interrupted behind the last step of epoch 1: run the same command again to go on\n"
     assert bench.output.readouterr().err == said
-    assert len(log_rows(bench.fold)) == 1
+    assert not (bench.fold / "log.csv").exists()
 
 
 def interrupted_twice(bench: Bench) -> None:
@@ -681,6 +706,8 @@ ROWS: dict[str, Callable[[Bench], None]] = {
     "82-term-twice": asked_twice,
     "82-interrupt": interrupted,
     "82-interrupt-destructor": interrupted_in_a_destructor,
+    "82-interrupt-validation": interrupted_in_validation,
+    "82-interrupt-last-validation": lambda bench: interrupted_in_validation(bench, epoch=4),
     "82-interrupt-twice": interrupted_twice,
     "82-interrupt-ignored": interrupts_ignored,
     "82-fewer": fewer_epochs_than_stand,

@@ -145,11 +145,13 @@ def no_place_for_output(bench: Bench) -> None:
     exam, none = bench.exam(), bench.tmp / "no-model"
     (bench.tmp / "file").write_text("mine")
     (bench.tmp / "dangling").symlink_to(bench.tmp / "gone")
+    (bench.tmp / "circle").symlink_to("circle")
     before, here = contents(bench.tmp), set(Path.cwd().iterdir())
     for out, says in (
         (bench.tmp / "file", "file is a file: name a folder with -o"),
         (bench.tmp / "file" / "deep" / "out", "file is a file: name a folder with -o"),
         (bench.tmp / "dangling" / "out", "dangling"),
+        (bench.tmp / "circle", "circle is a link to nothing: name a folder with -o"),
         (bench.tmp / "in" / ("x" * 300), "name"),
     ):
         bench.refused(6, "PS-A105", says, exam, out, model=none)
@@ -348,6 +350,15 @@ ROWS: dict[str, Callable[[Bench], None]] = {
 @pytest.mark.parametrize("row", ROWS)
 def test_row(row: str, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ROWS[row](Bench(tmp_path, tiny_run, capsys))
+
+
+def test_the_working_folder_may_not_be_swapped_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one would be a fine output, but for the shell that stands in it."""
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for out in (Path(), tmp_path, tmp_path / "link", Path("x/..")):
+        with pytest.raises(OutputError, match=r"PS-A105: output .* is the working folder: name a folder inside it"):
+            check_writable(out)
 
 
 def test_a_disk_that_is_full_from_the_start_is_told_at_once(tmp_path: Path) -> None:

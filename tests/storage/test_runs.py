@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tiny import write_exams
 
 from pedseg.errors import InputError, ModelError
 from pedseg.plan import Fold
+from pedseg.storage import runs
 from pedseg.storage.runs import (
     find_test_predictions,
     is_current,
@@ -163,3 +165,12 @@ def test_gathering_loads_no_torch() -> None:
     code = "import sys, json, pedseg.evaluation.agreement; print(json.dumps('torch' in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) is False
+
+
+def test_a_file_of_a_fold_that_may_not_be_read(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Path) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(runs, "file_digest", refused)
+    with pytest.raises(ModelError, match=r"PS-A86: fold_0/run\.json cannot be read \(Permission denied\): check its"):
+        runs.check_file(run / "fold_0", Path("run.json"))
