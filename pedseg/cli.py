@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 from pedseg import __version__, privacy
 from pedseg.errors import ExitCode, OutputError, PedsegError, UsageError, one_line
 from pedseg.exhaustion import out_of_memory, out_of_room, refused_by_system, too_large
-from pedseg.signals import ENDING, listen, never_lost, restore
+from pedseg.signals import ENDING, Interruption, listen, never_lost, restore
 from pedseg.streams import UnheardError, mute, ready_streams, say
 
 DISCLAIMER = "Research only, not a medical device."
@@ -99,7 +100,7 @@ def run(job: Job, parser: argparse.ArgumentParser, arguments: list[str] | None =
         return _refuse(parser.prog, error, debug=False)
     _start_log(flags)
     before = _start_privacy(flags)
-    previous = listen(ENDING, _terminate)
+    previous = listen(ENDING, _terminate) | listen([signal.SIGINT], _interrupt)
     try:
         with never_lost():
             code = int(job(flags) or ExitCode.DONE)
@@ -228,6 +229,10 @@ def _fail(program: str, error: Exception, debug: bool) -> int:
     say(privacy.trace(error))
     say(f"{program}: a fault of pedseg itself ({type(error).__name__}): please report it\n")
     return ExitCode.BUG
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise Interruption
 
 
 def _terminate(_number: int, _frame: object) -> None:

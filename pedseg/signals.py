@@ -16,6 +16,14 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasatt
 AGAIN_SECONDS = 0.02
 
 
+class Interruption(KeyboardInterrupt):
+    """Ctrl-C.
+
+    One of its own: where Python's has passed through an `eval`, as MONAI's configs are run, Python ends the process by
+    the signal, whatever exit code it was to have.
+    """
+
+
 @contextmanager
 def never_lost() -> Iterator[None]:
     """What a signal raises in a destructor, where Python prints it and goes on, is raised again a moment later."""

@@ -94,3 +94,12 @@ def test_other_errors_of_destructors_are_printed_as_before() -> None:
         assert sys.unraisablehook == said.append
     finally:
         sys.unraisablehook = before
+
+
+def test_an_interruption_within_an_eval_keeps_its_exit_code() -> None:
+    """MONAI's configs are run so; Python's own way is to end by the signal."""
+    code = "import signal, sys; from pedseg.cli import make_parser, run\n"
+    code += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "job = lambda _: eval('signal.raise_signal(signal.SIGINT)')\n"
+    code += "sys.exit(run(job, make_parser('some', ''), []))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 130

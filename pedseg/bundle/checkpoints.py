@@ -18,6 +18,7 @@ from pedseg.bundle.progress import History
 from pedseg.bundle.recipe import Recipe
 from pedseg.errors import ExitCode, ModelError, Notice, TrainingError
 from pedseg.networks.state_dicts import read_tensors, some
+from pedseg.signals import Interruption
 from pedseg.storage.runs import WEIGHTS
 from pedseg.workspace import file_digest
 
@@ -242,14 +243,6 @@ def machine_of(network: nn.Module) -> dict[str, str | int]:
     return {"torch": str(torch.__version__), "device": device, **threads}
 
 
-class InterruptedTraining(KeyboardInterrupt):
-    """Ctrl-C once its step is kept.
-
-    One of its own: where Python's has passed through an `eval`, as MONAI's configs are run, Python ends the process by
-    the signal, whatever exit code it was to have.
-    """
-
-
 def is_ending(engine: Engine) -> bool:
     """Whether a training has been asked to end: the signal's number stands there."""
     return bool(getattr(engine.state, "ending", 0))
@@ -258,7 +251,7 @@ def is_ending(engine: Engine) -> bool:
 def _end(engine: Engine, behind: str) -> NoReturn:
     text = f"behind {behind}: run the same command again to go on"
     if engine.state.ending == signal.SIGINT:  # type: ignore[attr-defined]
-        raise InterruptedTraining(text)
+        raise Interruption(text)
     log.info("ended from outside %s", text)
     raise SystemExit(ExitCode.TERMINATED)
 
