@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,8 @@ from pedseg.volumes.limits import refuse_bomb
 _BYTE = 8
 _EXACT = 1 << 23
 """Steps of the slope that float32 tells apart beside an intercept of so many steps."""
+_GROWN = re.compile(r"RLE segment contains .* padding - (\d+) vs\. (\d+) bytes")
+"""pydicom's warning: bytes that came, and bytes of the image."""
 _RLE_RATIO = 64
 """Two bytes of RLE stand for 128 at most."""
 _ITEM, _DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
@@ -134,15 +137,21 @@ def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
     _check_fragments(first)
     indices = [image.number for image in images]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
             with BoundedFile(first.path) as bounded:
                 for plane in iter_pixels(_source(first, bounded), raw=True, indices=indices):
-                    if plane.shape != first.matrix:
-                        raise ValueError(f"decoded to {plane.shape}")
+                    if plane.shape != first.matrix or _longer(told) >= first.matrix[1]:
+                        raise ValueError(f"decoded to more or less than {plane.shape}")
                     yield plane
     except (OSError, RuntimeError, *PARSE_FAULTS) as error:
         raise InputError("PS-A121", f"the pixels of {first.name} cannot be decoded: export the series again") from error
+
+
+def _longer(told: Sequence[warnings.WarningMessage]) -> int:
+    """Bytes by which run-length pixels outgrew their image, as pydicom says while it cuts them; some are padding."""
+    grown = (_GROWN.search(str(warning.message)) for warning in told)
+    return max((int(found[1]) - int(found[2]) for found in grown if found), default=0)
 
 
 def _source(frame: Frame, file: BoundedFile) -> BoundedFile | Dataset:

@@ -515,3 +515,14 @@ def said_to_be_bytes(syntax: UID) -> Write:
         return ds
 
     return lambda folder: write_series(folder, change)
+
+
+def of_fewer_rows(folder: Path) -> None:
+    """Run-length pixels, whose headers say half of their rows: nothing in the file says how many there are."""
+
+    def change(_k: int, ds: Dataset) -> Dataset:
+        ds = compressed(RLELossless, ds)
+        ds.Rows //= 2
+        return ds
+
+    write_series(folder, change)

@@ -126,6 +126,8 @@ ROWS = (
     *(DicomRow(f"17-two-{name}", "two compressed images where the header speaks of one", build.two_images(syntax),
                "PS-A121", "im0001 holds 2 compressed images, its header speaks of one: export it again")
       for name, syntax in (("jpeg2000", JPEG2000Lossless), ("rle", RLELossless))),
+    DicomRow("17-rows-rle", "run-length images of more rows than the headers say", build.of_fewer_rows, "PS-A121",
+             "the pixels of im0001 cannot be decoded: export the series again"),
     *(DicomRow(f"17-bits-{name}", "compressed images of 16 bits, 8 in the header", build.said_to_be_bytes(syntax),
                "PS-A121", "im0001: its compressed image has 16 bits, its header says 8: export the series again")
       for name, syntax in (("jpeg2000", JPEG2000Lossless), ("jpegls", JPEGLSLossless))),
