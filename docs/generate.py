@@ -36,7 +36,7 @@ OTHER_CODES = {
     ExitCode.BUG: "A fault of pedseg itself: please report it, with the output of `--debug`.",
     ExitCode.PARTIAL: "Some exams failed; the others are written.",
     ExitCode.INTERRUPTED: "Interrupted from the keyboard (SIGINT).",
-    ExitCode.TERMINATED: "Ended from outside (SIGTERM).",
+    ExitCode.TERMINATED: "Ended from outside (SIGTERM), or its terminal was closed (SIGHUP).",
 }
 JOINTS = load_domains(("ankle", "knee", "shoulder"))
 PUBLISHED = {

@@ -11,8 +11,6 @@ from typing import Any
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """From outside: somebody's wish, and a terminal or a connection that was closed."""
-
-
 AGAIN_SECONDS = 0.02
 
 
@@ -37,15 +35,18 @@ def never_lost() -> Iterator[None]:
         lost.append(unraisable.exc_value)
         signal.setitimer(signal.ITIMER_REAL, AGAIN_SECONDS)
 
-    def again(*_: object) -> None:
-        raise lost.pop()
+    def again(number: int, frame: Any) -> None:
+        if lost:
+            raise lost.pop()
+        if callable(former := previous[number]):  # another's alarm
+            former(number, frame)
 
     previous = listen([signal.SIGALRM], again)
     sys.unraisablehook = noticed if previous else print_it
     try:
         yield
     finally:
-        if previous:
+        if lost:
             signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = print_it
         restore(previous)

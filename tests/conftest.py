@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A shell starts its background jobs deaf to it, and the tests' processes would be too.
+# A shell starts its background jobs deaf to the one, nohup to the other, and the tests' processes would be too.
 if threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # A shared processor makes single examples slow, never wrong; the same examples each run make a failure repeatable.
 settings.register_profile("pedseg", derandomize=True, deadline=None, database=None)
 settings.load_profile("pedseg")
