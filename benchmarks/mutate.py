@@ -14,6 +14,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any, NamedTuple
 
@@ -316,7 +317,7 @@ def spoil_json(draw: Random, data: bytes, others: Sequence[bytes]) -> bytes:
 def _spoil_value(draw: Random, value: Any) -> Any:
     places = list(_places(value))
     if not places:
-        return draw.choice(_VALUES)
+        return deepcopy(draw.choice(_VALUES))
     holder, key = draw.choice(places)
     other_holder, other_key = draw.choice(places)
     match draw.randrange(7):
@@ -333,7 +334,7 @@ def _spoil_value(draw: Random, value: Any) -> Any:
         case 5 if isinstance(holder[key], str):
             holder[key] = draw.choice((holder[key].upper(), holder[key] + "\n", holder[key][1:], draw.choice(NUMBERS)))
         case _:
-            holder[key] = draw.choice(_VALUES)
+            holder[key] = deepcopy(draw.choice(_VALUES))
     return value
 
 

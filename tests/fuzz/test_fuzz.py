@@ -62,10 +62,11 @@ def test_a_longer_run_finds_nothing(kind: str, tmp_path: Path) -> None:
     assert 0 < tally.peak < fuzz.BYTES
 
 
-def test_a_word_makes_the_same_file_again() -> None:
-    made = [Case("dicom", 3, number).make() for number in range(20)]
-    assert made == [Case("dicom", 3, number).make() for number in range(20)]
-    assert made != [Case("dicom", 4, number).make() for number in range(20)]
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_word_makes_the_same_file_again_whatever_was_made_before(kind: str) -> None:
+    made = [Case(kind, 3, number).make() for number in range(60)]
+    assert made == [Case(kind, 3, number).make() for number in reversed(range(60))][::-1]
+    assert made != [Case(kind, 4, number).make() for number in range(60)]
 
 
 def raises(error: BaseException):
