@@ -222,7 +222,7 @@ def _fail(program: str, error: Exception, debug: bool) -> int:
         return _refuse(program, too_large("the job"), debug)
     if out_of_room(error):
         mute()
-        said = OutputError("PS-A106", "no space left for what the command says: free some, then run again")
+        said = OutputError("PS-A106", "no space left on a disk that is written to: free some, then run again")
         return _refuse(program, said, debug)
     if refusal := refused_by_system(error):
         return _refuse(program, refusal, debug)

@@ -151,7 +151,7 @@ def test_a_full_disk_below_the_output_of_a_command():
         command = [sys.executable, "-c", code, lines]
         with Path("/dev/full").open("w") as full:
             ran = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
-        said = "PS-A106: no space left for what the command says: free some, then run again"
+        said = "PS-A106: no space left on a disk that is written to: free some, then run again"
         assert (ran.returncode, ran.stderr) == (6, f"some: {said}\n")
 
 
