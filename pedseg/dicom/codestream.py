@@ -30,6 +30,12 @@ def coded_size(head: bytes) -> tuple[int, int, int, int] | None:
     return _jpeg_2000_size(head) if head.startswith(_JPEG_2000) else None
 
 
+def says_signed(head: bytes) -> bool:
+    """Whether a fragment begins a JPEG 2000 image of signed values: the upper bit of Ssiz; no other code tells."""
+    at = head.find(_JPEG_2000) if head[4:12] == _JP2 else 0
+    return at >= 0 and head.startswith(_JPEG_2000, at) and len(head) > at + 42 and head[at + 42] > 0x7F
+
+
 def begins_image(head: bytes) -> bool:
     """Whether a fragment begins an image: a codestream, or the header of RLE with its first offset (PS3.5, G.5)."""
     is_rle = head[:4] in _RLE_SEGMENTS and head[4:8] == _RLE_FIRST

@@ -20,7 +20,7 @@ from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless
 
 from pedseg.dicom.bounded import BoundedFile
-from pedseg.dicom.codestream import HEAD_BYTES, begins_image, coded_size
+from pedseg.dicom.codestream import HEAD_BYTES, begins_image, coded_size, says_signed
 from pedseg.dicom.frame import ENHANCED_CLASSES, Frame, PixelData
 from pedseg.dicom.header import NATIVE, PARSE_FAULTS, read_inflated
 from pedseg.dicom.values import uid_name
@@ -62,7 +62,8 @@ def read_grey(frames: Sequence[Frame], *, notices: list[Notice] | None = None) -
     n_cleared = 0
     for k, raw in _planes(frames):
         plane = _unused_bits_cleared(raw, pixels[k])
-        _check_sign(plane, frames[k])
+        if pixels[k].signed is None:
+            _refuse_negative(plane, frames[k], "no")
         n_cleared += _holds_more(raw, plane, pixels[k])
         slices[k] = plane if exact else _grey(frames[k], plane)
         if not exact and (bad := plane.size - np.count_nonzero(np.isfinite(slices[k]))):
@@ -134,7 +135,7 @@ def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
     """Frames of one file through pydicom's decoders."""
     first = images[0]
     _check_decoder(_pixels(first), first.name)
-    _check_fragments(first)
+    is_signed = _check_fragments(first)
     indices = [image.number for image in images]
     try:
         with warnings.catch_warnings(record=True) as told:
@@ -143,6 +144,8 @@ def _decoded(images: Sequence[Frame]) -> Iterator[NDArray[Any]]:
                 for plane in iter_pixels(_source(first, bounded), raw=True, indices=indices):
                     if plane.shape != first.matrix or _longer(told) >= first.matrix[1]:
                         raise ValueError(f"decoded to more or less than {plane.shape}")
+                    if is_signed and _pixels(first).signed is False:
+                        _refuse_negative(_unused_bits_cleared(plane, _pixels(first)), first, "an unsigned")
                     yield plane
     except (OSError, RuntimeError, *PARSE_FAULTS) as error:
         raise InputError("PS-A121", f"the pixels of {first.name} cannot be decoded: export the series again") from error
@@ -179,12 +182,15 @@ def _check_decoder(pixels: PixelData, name: str) -> None:
         raise InputError("PS-A17", text)
 
 
-def _check_fragments(frame: Frame) -> None:
+def _check_fragments(frame: Frame) -> bool:
     """Compressed pixels must run to their delimiter: some decoders fill up what a cut file lacks.
 
     Each must say the size of the image that the header says, before a decoder asks for memory.
+
+    Returns:
+        Whether one says that its values are signed.
     """
-    size, packed, n_begun = frame.path.stat().st_size, 0, 0
+    size, packed, n_begun, is_signed = frame.path.stat().st_size, 0, 0, False
     with frame.path.open("rb") as file:
         file.seek(_pixels(frame).at)
         while (head := file.read(8))[:4] == _ITEM and len(head) == 8:
@@ -192,6 +198,7 @@ def _check_fragments(frame: Frame) -> None:
             begun = file.read(min(length, HEAD_BYTES))
             _check_codestream(begun, frame)
             n_begun += begins_image(begun)
+            is_signed |= says_signed(begun)
             packed += length
             file.seek(start + length)
             if file.tell() > size:
@@ -204,6 +211,7 @@ def _check_fragments(frame: Frame) -> None:
     wanted = math.prod(frame.matrix) * _pixels(frame).bits_allocated // _BYTE
     if _pixels(frame).syntax == RLELossless and wanted > _RLE_RATIO * packed:
         raise InputError("PS-A08", f"{frame.name}: {packed} packed bytes cannot hold {wanted}: copy it again")
+    return is_signed
 
 
 def _check_codestream(head: bytes, frame: Frame) -> None:
@@ -238,11 +246,11 @@ def _holds_more(raw: NDArray[Any], plane: NDArray[Any], pixels: PixelData) -> bo
     return not np.array_equal(raw, plane)
 
 
-def _check_sign(values: NDArray[Any], frame: Frame) -> None:
-    """Without Pixel Representation, values up to the highest bit are as much positive as negative."""
-    if _pixels(frame).signed is None and int(values.max()) >> _pixels(frame).bits_stored - 1:
-        text = f"{frame.name} has no Pixel Representation, and its upper grey values may mean negative ones"
-        raise InputError("PS-A121", f"{text}: export it again")
+def _refuse_negative(values: NDArray[Any], frame: Frame, representation: str) -> None:
+    """Where the sign is in doubt, values up to the highest bit are as much positive as negative."""
+    if int(values.max()) >> _pixels(frame).bits_stored - 1:
+        text = f"{frame.name} has {representation} Pixel Representation, and its upper grey values may mean negative"
+        raise InputError("PS-A121", f"{text} ones: export it again")
 
 
 def _grey(frame: Frame, stored: NDArray[Any]) -> NDArray[Any]:

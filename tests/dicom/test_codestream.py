@@ -9,7 +9,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import get_frame
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
 
-from pedseg.dicom.codestream import begins_image, coded_size
+from pedseg.dicom.codestream import begins_image, coded_size, says_signed
 
 GRID = Grid(rows=48, columns=40)
 
@@ -53,3 +53,10 @@ def test_the_boxes_of_a_jp2_file_are_passed_over():
     siz = b"\xff\x4f\xff\x51\x00\x29\x00\x00" + sizes + b"\x00\x01\x8b"
     boxes = b"\x00\x00\x00\x0cjP  \r\n\x87\n" + b"\x00\x00\x00\x14ftypjp2 " + bytes(8)
     assert coded_size(boxes + siz) == coded_size(siz) == (48, 39, 1, 12)
+    assert says_signed(boxes + siz)
+
+
+def test_only_jpeg_2000_says_whether_its_values_are_signed():
+    siz = b"\xff\x4f\xff\x51" + bytes(37) + b"\x01"
+    assert says_signed(siz + b"\x8b")
+    assert not any(map(says_signed, (siz + b"\x0b", siz, b"\xff\xd8" + siz[2:] + b"\x8b")))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from mr_series import Grid, image, save, write_series
 from pydicom import dcmread
-from pydicom.uid import ExplicitVRBigEndian, RLELossless
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from pedseg.dicom import discover
 from pedseg.dicom.frame import PixelData
@@ -68,3 +69,32 @@ def test_a_file_cut_after_its_header_was_read_is_refused(tmp_path):
     frames[3].path.write_bytes(frames[3].path.read_bytes()[:-10])
     with pytest.raises(InputError, match="PS-A08: im0004: 25 of 30 pixels"):
         read_grey(frames)
+
+
+def coded_as_signed(lowest):
+    """JPEG 2000 slices of signed values from `lowest`, whose headers say unsigned."""
+
+    def change(k, ds):
+        values = np.linspace(lowest, 1000 + k, ds.Rows * ds.Columns).astype("<i2")
+        ds.PixelData, ds.PixelRepresentation, ds.BitsStored, ds.HighBit = values.tobytes(), 1, 12, 11
+        ds.file_meta = FileMetaDataset()
+        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        ds.compress(JPEG2000Lossless, generate_instance_uid=False)
+        ds.PixelRepresentation = 0
+        return ds
+
+    return change
+
+
+def test_a_sign_in_the_codestream_alone_does_no_harm_without_negative_values(tmp_path):
+    write_series(tmp_path, coded_as_signed(0))
+    array = read_grey(frames_of(tmp_path))
+    assert (array.dtype, array.min(), array.max()) == (np.uint16, 0, 1015)
+
+
+def test_negative_values_under_an_unsigned_header_are_refused(tmp_path):
+    """A header that is believed would make 4095 of -1."""
+    write_series(tmp_path, coded_as_signed(-1))
+    with pytest.raises(InputError, match=r"im0001 has an unsigned Pixel Representation.* may mean negative") as refused:
+        read_grey(frames_of(tmp_path))
+    assert refused.value.code == "PS-A121"
