@@ -111,6 +111,9 @@ def test_a_preamble_that_begins_as_a_program_is_noticed(start: bytes, program: b
 def test_without_a_preamble_an_image_or_a_class_of_the_standard_is_believed(tmp_path: Path) -> None:
     data = written(tmp_path)[132:]
     assert (read(tmp_path, data).preamble, read(tmp_path, data).text("Modality")) == (False, "MR")
+    assert read(tmp_path, bytes(128) + data).pixels_at > 0
+    with pytest.raises(NotDicomError):
+        read(tmp_path, b"x" * 128 + data)
     assert read(tmp_path, data[:400]).truncated  # Media Storage SOP Class stands in for the image's own
     strange = data.replace(b"1.2.840.10008.5.1.4.1.1.4\0", b"1.2.840.99999.5.1.4.1.1.4\0")
     assert read(tmp_path, strange).pixels_at > 0
