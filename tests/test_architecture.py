@@ -41,10 +41,6 @@ PARTS = {
     "tests/bundle/test_prior.py": ("prior_steps",),
     "tests/bundle/test_steps.py": ("augmenter",),
     "tests/bundle/test_training.py": ("workflow",),
-    "tests/dicom/test_discover.py": ("header", "tags", "tree"),
-    "tests/dicom/test_segmentation_writer.py": ("segmentation_source",),
-    "tests/dicom/test_series.py": ("belonging", "choose", "phases", "polarity", "repeats"),
-    "tests/dicom/test_stack.py": ("ends", "frame", "private", "values"),
     "tests/domains/test_load_domains.py": ("load",),
     "tests/networks/test_inception.py": ("inception_blocks",),
     "tests/networks/test_unet.py": ("decoders", "encoders"),
@@ -53,7 +49,6 @@ PARTS = {
     "tests/pedseg_plan/test_job.py": ("decide", "options", "survey"),
     "tests/pedseg_preprocess/test_preprocess.py": ("exam", "job"),
     "tests/plan/test_spec.py": ("values",),
-    "tests/volumes/test_slices.py": ("slice_grid",),
 }
 
 

@@ -45,7 +45,7 @@ def _choose_stack(candidates: Sequence[Series], series: int | str | None) -> tup
     """The parts of one stack."""
     series = int(series) if isinstance(series, str) and series.isdecimal() and len(series) < _DIGITS else series
     stacks = _stacks(candidates)
-    named = [s for s in stacks if series is None or series in (s[0].index, s[0].uid)]
+    named = [s for s in stacks if series is None or (series != "" and series in (s[0].index, s[0].uid))]
     if not named:
         raise UsageError("PS-A120", f"no series {series!r} here; there are: {_lines(stacks)}")
     if series is not None and len(named) == 1:
@@ -150,7 +150,8 @@ def _choose_phase(parts: list[Series], phase: int | None) -> Series:
     for part in parts:
         if part.phase == phase:
             return part
-    raise UsageError("PS-A120", f"no phase {phase} here; there is: {rows or 'one phase'}")
+    found = rows if len(parts) > 1 else f"one phase, {parts[0].n_slices} slices"
+    raise UsageError("PS-A120", f"no phase {phase} here; there is: {found}")
 
 
 def _lines(stacks: Sequence[list[Series]]) -> str:

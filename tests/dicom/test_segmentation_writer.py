@@ -10,7 +10,7 @@ from pathlib import Path
 import highdicom as hd
 import numpy as np
 import pytest
-from mr_series import GRID, Grid, raw, save, uid, write_series
+from mr_series import GRID, Grid, raw, save, write_series
 from pydicom import dcmread
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
@@ -23,7 +23,7 @@ from pedseg.dicom.segmentation_source import SegmentationSource, find_source
 from pedseg.dicom.segmentation_writer import Algorithm, write_segmentation
 from pedseg.domains import Domain, load_domains
 from pedseg.domains.domain import Structure
-from pedseg.errors import GeometryError, OutputError
+from pedseg.errors import OutputError
 from pedseg.volumes import Geometry, Volume
 from pedseg.volumes.geometry import LPS_TO_RAS
 
@@ -89,15 +89,6 @@ def test_an_enhanced_file_is_referred_to_frame_by_frame(tmp_path: Path, kind: st
         np.testing.assert_allclose(position, lps[:3], atol=1e-4)
 
 
-def test_a_stack_out_of_several_enhanced_files_is_refused(tmp_path: Path) -> None:
-    for n, half in enumerate((range(8), range(8, 16))):
-        ds = enhanced([(k, frame_groups(k)) for k in half])
-        ds.SOPInstanceUID = uid("half", n)
-        save(ds, tmp_path / f"file{n}")
-    with pytest.raises(OutputError, match=r"PS-A172: .* one multi-frame file, the slices lie in several"):
-        find_source(tmp_path)
-
-
 def test_the_same_labels_give_the_same_bytes_and_others_another_uid(tmp_path: Path) -> None:
     labels = labelled(write_series(tmp_path / "exam", StudyDate="20200102", StudyTime="101112"))
     one, two = (written(tmp_path / "exam", labels, name).read_bytes() for name in ("a.dcm", "b.dcm"))
@@ -159,27 +150,6 @@ def test_odd_or_absent_tags_of_type_2_are_no_obstacle(tmp_path: Path, values: st
     seg = dcmread(written(folder, labels))
     assert all(word in seg for word in words)
     assert str(seg.PatientID or "") == {"absent": "", "odd": "R\u00f6ntgen, not known"}[values]
-
-
-@pytest.mark.parametrize("word", ["SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID"])
-def test_a_tag_that_must_be_there_is_named_and_never_made_up(tmp_path: Path, word: str) -> None:
-    def change(_: int, ds: Dataset) -> Dataset:
-        ds.ensure_file_meta()
-        ds.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
-        ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-        delattr(ds, word)
-        return ds
-
-    folder = write_series(tmp_path / "exam", change)
-    with pytest.raises(OutputError, match=rf"PS-A111: a DICOM SEG needs {word}, which the images lack: "):
-        find_source(folder)
-
-
-def test_a_sheared_stack_is_refused_with_its_drift(tmp_path: Path) -> None:
-    folder = write_series(tmp_path / "exam", grid=replace(GRID, shear=(0.0, 0.02, 0.0)))
-    assert [n.code for n in read_volume(folder).notices] == ["PS-W41"]
-    with pytest.raises(GeometryError, match=r"PS-A171: the last slice lies 0\.30 mm sideways .*: write "):
-        find_source(folder)
 
 
 def test_a_structure_without_a_code_is_an_anatomical_structure(tmp_path: Path) -> None:

@@ -11,12 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pedseg.dicom.ends import end_hint
 from pedseg.dicom.frame import Frame, SeriesKey
-from pedseg.dicom.private import PRIVATE_TAGS, private_facts
 from pedseg.dicom.series import Series, group_frames
 from pedseg.dicom.stack import SILENT_MM, UNEVEN_MM, build_stack
-from pedseg.dicom.values import place_of
 from pedseg.errors import GeometryError, PedsegError
 from pedseg.volumes.geometry import Geometry
 
@@ -166,40 +163,3 @@ def test_one_step_past_an_end_counts_whatever_else_lies_there():
             stack_of(images[:-1], **{field: (beside,)})
     named = replace(beside, image_type=("ORIGINAL", "PRIMARY", "LOCALIZER"))
     assert len(stack_of(images[:-1], left_out=(named,)).frames) == N - 1
-
-
-@pytest.mark.parametrize(
-    ("in_stack", "says"),
-    [
-        (range(1, N + 1), ""),
-        (range(N), ""),
-        (range(2, N + 2), f"In-Stack Positions 2 to {N + 1} for {N} slices: an end slice may be missing"),
-        ([1, *range(3, N + 2)], f"In-Stack Positions 1 to {N + 1} for {N} slices: an end slice may be missing"),
-        ([1] * N, ""),
-    ],
-    ids=["whole", "from 0", "first missing", "hole", "all one"],
-)
-def test_in_stack_positions_hint_at_a_missing_end(in_stack, says):
-    images = [replace(f, in_stack=n) for f, n in zip(frames(0), in_stack, strict=True)]
-    assert end_hint(Series(1, KEY, tuple(images), n_in_series=N, n_files_in_series=1), images) == says
-
-
-@pytest.mark.parametrize("little", [True, False])
-def test_private_numbers_are_believed_in_their_maker_s_block_only(little):
-    order = "little" if little else "big"
-    values = {0x00210010: b"GEMS_RELA_01", 0x0021104F: (24).to_bytes(2, order)}
-    assert set(values) <= set(PRIVATE_TAGS)
-    assert private_facts(values, little_endian=little) == {"slices_of_acquisition": 24}
-    assert private_facts(values | {0x00210010: b"ACME"}, little_endian=little) == {}
-    assert private_facts(values | {0x0021104F: b"\1"}, little_endian=little) == {}
-    nan = {0x20050010: b"Philips MR Imaging DD 001 ", 0x2005100E: b"\x7f\xc0\0\0"}
-    assert private_facts(nan, little_endian=False) == {}
-
-
-def test_a_place_is_three_six_and_two_numbers():
-    whole = {"position": r"1\-2.5\3e1", "orientation": r"1\0\0\0\1\0", "spacing": r"0.3 \0.25", "name": "im"}
-    assert place_of(**whole) == ((1.0, -2.5, 30.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), (0.3, 0.25))
-    wrong = (("position", r"1\2"), ("orientation", r"1\0\0\0\1\x"), ("spacing", "0.3"), ("spacing", r"1e-4\1"))
-    for field, text in wrong:
-        with pytest.raises(GeometryError, match="PS-A52: im"):
-            place_of(**whole | {field: text})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tracemalloc
 from itertools import permutations, product
 
@@ -12,8 +11,6 @@ import pytest
 from pedseg.volumes.geometry import Geometry
 from pedseg.volumes.resample import up
 from pedseg.volumes.slices import (
-    SliceGrid,
-    choose_slice_axis,
     from_windows,
     iter_onehot,
     labels_to_windows,
@@ -21,7 +18,6 @@ from pedseg.volumes.slices import (
     to_windows,
     windows_to_onehot,
 )
-from pedseg.volumes.volume import Volume
 
 
 def _affine(spacing, *, angles=(0.0, 0.0, 0.0), origin=(3.0, -41.0, 12.0)):
@@ -162,12 +158,6 @@ def test_overlapping_windows_are_averaged_and_agreeing_ones_leave_no_seam():
     np.testing.assert_allclose(stack[1], probabilities, atol=1e-3)
 
 
-def test_an_exam_a_rounding_wider_than_the_window_keeps_one_window():
-    geometry = Geometry((4, 512, 512), np.diag([3, 0.5078125001, 0.5078125, 1]))
-    grid = plan_slices(geometry, slice_axis=0, spacing_mm=260 / 256)
-    assert grid.offsets == ((0, 0),)
-
-
 def test_the_stack_geometry_places_every_pixel_to_1e_4_mm():
     shape, spacing = (60, 90, 6), (0.6, 0.45, 2.5)  # whole ratios: a ramp stays a ramp
     geometry = Geometry(shape, _affine(spacing, angles=(0.3, -0.5, 0.2)))
@@ -207,31 +197,6 @@ def test_padding_pixels_have_no_say_in_the_exam():
     assert not from_windows([tiles, tiles], grid).labels.any()
 
 
-@pytest.mark.parametrize(
-    ("spacing", "slice_axis", "axis", "code"),
-    [
-        ((0.5, 0.5, 0.5), None, 2, None),
-        ((0.5, 0.5, 0.5), 1, 1, "PS-W120"),
-        ((0.4, 1.2, 0.4), None, 1, "PS-W120"),
-        ((0.4, 0.4, 1.2), 2, 2, None),
-    ],
-)
-def test_an_exam_is_sliced_as_acquired_else_in_the_domains_plane(spacing, slice_axis, axis, code):
-    volume = Volume(np.zeros((4, 5, 6)), np.diag([*spacing, 1]), slice_axis=slice_axis)
-    chosen, notice = choose_slice_axis(volume, "axial")
-    assert (chosen, notice.code if notice else None) == (axis, code)
-
-
-def test_a_grid_comes_back_from_its_plain_values():
-    labels = np.random.default_rng(0).integers(0, 3, (40, 30, 6)).astype(np.uint8)
-    volume = Volume(labels, _affine((1.0, 1.2, 4.0), angles=(0.1, -0.2, 0.3)), slice_axis=2)
-    grid = plan_slices(volume.geometry, slice_axis=2, spacing_mm=1.1, window=16)
-    again = SliceGrid.of_plain(json.loads(json.dumps(grid.as_plain())))
-    assert again.as_plain() == grid.as_plain()
-    assert len(again.offsets) > 1
-    np.testing.assert_array_equal(labels_to_windows(labels, again, 3), labels_to_windows(labels, grid, 3))
-
-
 def test_wrong_shapes_and_counts_are_refused():
     grid = plan_slices(Geometry((8, 8, 3), np.eye(4)), slice_axis=2, spacing_mm=1.0, window=8)
     with pytest.raises(ValueError, match="need 3 slices, got 1"):
@@ -269,28 +234,3 @@ def test_going_back_needs_memory_for_the_result_and_a_slice_only():
     tracemalloc.stop()
     assert peak - restored.labels.nbytes - restored.stack.nbytes < 16 * 2**20
     assert restored.labels.nbytes + restored.stack.nbytes == 16 * (512 * 512 + 5 * 256 * 256 * 2)
-
-
-def half_way(first: object, second: object, *, shift: float) -> np.ndarray:
-    """Slices whose directions lie at exactly 45 degrees to the body's, then off by a rounding of `shift`."""
-    turn = np.column_stack([first, second, np.cross(first, second)]) / np.linalg.norm(first)  # type: ignore[arg-type]
-    affine = np.eye(4)
-    affine[:3, :3] = (turn + shift * np.array([[1, -1, 1], [-1, 1, -1], [1, 1, -1]])) * (0.5, 0.5, 0.65)
-    return affine
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [((1, 1, 0), (0, 0, -(2**0.5))), ((1, 1, 0), (-1, 1, 0)), ((0, 1, 1), (0, 1, -1)), ((1, 0, 1), (1, 0, -1))],
-    ids=["oblique coronal", "axial", "sagittal", "coronal"],
-)
-def test_rounding_does_not_turn_the_view(first: tuple[float, ...], second: tuple[float, ...]):
-    """A file in single precision is sliced as its DICOM is: at 45 degrees, a ratio of 1.3, a whole pixel."""
-    grids = []
-    for shift in (0.0, 1e-7, -1e-7, 1e-6, -1e-6):
-        volume = Volume(np.zeros((640, 512, 4), np.uint8), half_way(first, second, shift=shift))
-        axis, _ = choose_slice_axis(volume, "axial")
-        grid = plan_slices(volume.geometry, slice_axis=axis, spacing_mm=0.5, window=64)
-        seen = (grid.axes, grid.flips, grid.size, grid.offsets, grid.plane)
-        grids.append((axis, *seen, volume.geometry.axis_of("coronal")))
-    assert len(set(grids)) == 1
