@@ -47,7 +47,6 @@ class Task:
         return self.domain.name, self.case.name
 
 
-
 def survey(sources: Sequence[Source], known: Fingerprint | None, jobs: int) -> tuple[Measured, ...]:
     """Measure every exam of every domain.
 
