@@ -97,7 +97,7 @@ def test_the_memory_of_prediction_is_that_of_the_largest_exam(facts_of: Callable
 
 
 def test_the_memory_of_training_names_what_it_is_for(facts_of: Callable[..., Fingerprint]) -> None:
-    wishes = {"preset": "media2023", "batch": 8, "window": 64}
+    wishes: dict[str, Any] = {"preset": "media2023", "batch": 8, "window": 64}
     shared = decide(sources(), facts_of(), PlanOptions(objective="ce", **wishes)).why["training_memory"]
     alone = decide(sources(), facts_of(), PlanOptions(objective="ce", scheme="individual", **wishes)).why
     prior = decide(sources(), facts_of(), PlanOptions(objective="mjap", **wishes)).why["training_memory"]
