@@ -13,10 +13,7 @@ import os
 import resource
 import signal
 import sys
-import tempfile
 import time
-import traceback
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,16 +23,13 @@ from random import Random
 from typing import Any
 
 from benchmarks.demo import say
-from benchmarks.fuzz_targets import TARGETS, Target
-from pedseg.errors import ERRORS, OutputError, PedsegError, one_line
+from benchmarks.fuzz_judge import BYTES, SlowError, judge, place_of
+from benchmarks.fuzz_targets import TARGETS
 
 KINDS = {"dicom": 10_000, "nifti": 2_000, "plans": 1_000, "packed": 1_000}
 """And how many files of each are usual."""
 SECONDS = 10.0
-BYTES = 2 << 30
-"""More than before the file: address space, so that what is asked for counts, not what is touched."""
 _PATIENCE = 2 * SECONDS
-_LONGEST = 1500
 
 
 @dataclass(frozen=True)
@@ -106,55 +100,8 @@ class Tally:
     peak: int = 0
 
 
-class _SlowError(BaseException):
-    """Ten seconds are over; nothing in pedseg catches it."""
-
-
-def judge(target: Target, data: bytes) -> tuple[str, str]:
-    """Read a spoilt file: what it was told, and the fault if there is one."""
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        try:
-            target.read(data, Path(folder))
-        except PedsegError as error:
-            return error.code, _refusal_fault(error)
-        except (Exception, RecursionError, MemoryError, SystemExit, _SlowError) as error:  # noqa: BLE001
-            return "fault", _place(error)
-    return "read", _warning_fault(warned)
-
-
-def _warning_fault(warned: Sequence[warnings.WarningMessage]) -> str:
-    """A library's warning would reach the terminal, perhaps with text of the file."""
-    if not warned:
-        return ""
-    first = warned[0]
-    return f"{Path(first.filename).name}:{first.lineno} {first.category.__name__}: {str(first.message)[:200]!r}"
-
-
-def _refusal_fault(error: PedsegError) -> str:
-    text = str(error)
-    if one_line(text) != text or len(text) > _LONGEST:
-        return f"a refusal that is not one printable line: {text[:200]!r}"
-    if error.code not in ERRORS or error.exit_code == 1:
-        return f"an unknown refusal: {text}"
-    if isinstance(error, OutputError):
-        return f"the output is blamed for what is read: {text}"
-    chain: BaseException | None = error
-    while chain := chain.__cause__ or chain.__context__ if chain else None:
-        if isinstance(chain, MemoryError):
-            return f"more than {BYTES >> 30} GiB were asked for\n{_place(chain)}"
-    return ""
-
-
-def _place(error: BaseException) -> str:
-    """The innermost line of pedseg, and the traceback below."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f"{os.sep}pedseg" in f.filename]
-    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno} " if frames else ""
-    return f"{where}{type(error).__name__}\n{''.join(traceback.format_exception(error))}"
-
-
 def _alarm(_number: int, _frame: object) -> None:
-    raise _SlowError
+    raise SlowError
 
 
 def _work(cases: Sequence[Case], results: Connection) -> None:
@@ -174,8 +121,8 @@ def _work(cases: Sequence[Case], results: Connection) -> None:
         try:
             name, data = case.make()
             told, fault = judge(TARGETS[name], data)
-        except _SlowError as error:
-            told, fault = "fault", _place(error)
+        except SlowError as error:
+            told, fault = "fault", place_of(error)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
         results.send(Outcome(case.number, name, told, time.perf_counter() - start, fault))

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.mutate import Mutator, spoil_bytes, spoil_dicom, spoil_header_text, spoil_json, spoil_nifti, spoil_zip
+from benchmarks.mutate import Mutator, spoil_bytes, spoil_header_text, spoil_json, spoil_nifti, spoil_zip
+from benchmarks.mutate_dicom import spoil_dicom
 from pedseg.archives import MAX_BYTES, Kind, unpacked
 from pedseg.dicom import ReadOptions, read_volume
 from pedseg.dicom.segmentation import read_segmentation

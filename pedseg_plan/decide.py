@@ -99,7 +99,7 @@ def decide(sources: Sequence[Source], facts: Fingerprint, options: PlanOptions) 
 
 def _schedule(preset: Preset, options: PlanOptions, precision: str) -> ScheduleSpec:
     values = {
-        "epochs": options.epochs or preset.epochs,
+        "epochs": preset.epochs if options.epochs is None else options.epochs,
         "batch": options.batch or preset.batch,
         "learning_rate": preset.learning_rate,
         "decay": preset.decay,

@@ -24,7 +24,7 @@ from pedseg_plan.measure import Measured, measure
 from pedseg_plan.sources import Source
 
 log = logging.getLogger("pedseg.plan")
-LIBRARIES = 0.08
+LIBRARIES = 0.1
 """GiB of a process that reads exams, before it reads one."""
 VOXEL_BYTES = 7.5
 
@@ -45,7 +45,6 @@ class Task:
     def key(self) -> tuple[str, str]:
         """Names of the domain and the case."""
         return self.domain.name, self.case.name
-
 
 
 def survey(sources: Sequence[Source], known: Fingerprint | None, jobs: int) -> tuple[Measured, ...]:

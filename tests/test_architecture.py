@@ -37,16 +37,9 @@ OPTION_IN_PLACE = {
 
 # Modules that are parts of one thing, and the test that shows the thing.
 PARTS = {
-    "tests/bundle/test_checkpoints.py": ("generations",),
-    "tests/bundle/test_prior.py": ("prior_steps",),
-    "tests/bundle/test_steps.py": ("augmenter",),
-    "tests/bundle/test_training.py": ("workflow",),
     "tests/domains/test_load_domains.py": ("load",),
-    "tests/networks/test_inception.py": ("inception_blocks",),
-    "tests/networks/test_unet.py": ("decoders", "encoders"),
     "tests/pedseg_evaluate/test_job.py": ("exam", "options", "outcome", "output"),
-    "tests/pedseg_plan/test_check.py": ("explain",),
-    "tests/pedseg_plan/test_job.py": ("decide", "options", "survey"),
+    "tests/pedseg_plan/test_job.py": ("options",),
     "tests/pedseg_preprocess/test_preprocess.py": ("exam", "job"),
     "tests/plan/test_spec.py": ("values",),
 }

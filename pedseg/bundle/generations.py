@@ -59,14 +59,14 @@ class Generations:
             ModelError: PS-A86 files, and none of them loads; PS-A94 they load, and hold no state of a training.
         """
         kept = {path: _checked(path) for path in self.paths if path.is_file()}
-        states = [state for state in kept.values() if state and PARTS <= set(state) <= PARTS | SOMETIMES]
+        states = {path: state for path, state in kept.items() if state and PARTS <= set(state) <= PARTS | SOMETIMES}
         for path, state in kept.items():
-            if state not in states and states:
+            if states and path not in states:
                 fault = "is damaged" if state is None else "holds no state of a training"
                 log.warning("PS-W86: %s %s: the other generation is taken", path.name, fault)
         if kept and not states:
             raise _none_loads(self.root.name, damaged=None in kept.values())
-        return max(states, key=lambda s: (int(s["epoch"]), int(s.get("step", 0))), default=None)
+        return max(states.values(), key=lambda s: (int(s["epoch"]), int(s.get("step", 0))), default=None)
 
     def forget(self) -> None:
         """Remove both: the newest of a former training would be taken for this one's."""

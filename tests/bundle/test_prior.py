@@ -12,31 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from ignite.engine import Events
-from monai.engines import SupervisedTrainer
 from tiny import change_plan, copied, log_rows
 
 from pedseg.bundle import (
     FoldPrior,
-    PriorStep,
     Recipe,
     fold_entries,
     load_recipe,
     make_fold,
-    prior_batches,
     prior_digest,
-    prior_network,
     prior_objective,
     progress,
     run_prior,
     training_objective,
 )
 from pedseg.bundle import prior as module
-from pedseg.bundle.augmenter import Augmenter
-from pedseg.bundle.prior_steps import Masks
-from pedseg.data import Batch, SliceDataset
+from pedseg.data import SliceDataset
 from pedseg.errors import ModelError
-from pedseg.losses import coverage
 from pedseg.plan import Fold, load_plan
 from pedseg.storage.cache import read_entry, write_entry
 
@@ -262,45 +254,6 @@ def test_the_random_state_is_left_alone(copy: Path) -> None:
     torch.manual_seed(3)
     trained(copy.parents[3])
     assert torch.equal(torch.rand(2), expected)
-
-
-def test_steps_equal_a_plain_loop(prior_fold: Path) -> None:
-    recipe = load_recipe(prior_fold)
-    batches = list(prior_batches(recipe, slices(recipe)))[:2]
-    network = prior_network(recipe, CPU)
-    outputs: list[dict[str, float]] = []
-    trainer = SupervisedTrainer(
-        device=CPU, max_epochs=1, train_data_loader=batches, network=network,
-        optimizer=torch.optim.Adam(network.parameters(), lr=1.0), loss_function=prior_objective(recipe),
-        iteration_update=PriorStep(recipe), decollate=False,
-    )  # fmt: skip
-    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: outputs.append(engine.state.output))
-    trainer.run()
-
-    plain, objective, augmented = prior_network(recipe, CPU).train(), prior_objective(recipe), Augmenter(recipe.plan)
-    optimizer = torch.optim.Adam(plain.parameters(), lr=PRIOR["learning_rate"])
-    for step, batch in enumerate(batches, start=1):
-        optimizer.param_groups[0]["lr"] = PRIOR["learning_rate"] * (1 - (step - 1) / len(batches)) ** 0.9  # poly
-        changed = augmented(batch, step)
-        assert changed.sizes == (2, 2, 2)
-        parts = zip(changed.labels.split(2), (4, 5, 3), strict=True)
-        masks = [coverage(y, n, (32, 32)).contiguous(memory_format=torch.channels_last) for y, n in parts]
-        loss, _ = objective(plain(masks), changed.labels, changed.sizes)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        assert outputs[step - 1]["loss"] == loss.item()
-    assert all(torch.equal(v, plain.state_dict()[k]) for k, v in network.state_dict().items())
-
-
-def test_masks_are_shares_of_finer_labels_and_empty_where_a_domain_has_no_slice(prior_fold: Path) -> None:
-    recipe = load_recipe(prior_fold)
-    assert recipe.plan.domains[0].label_detail == 2
-    labels = torch.zeros((1, 64, 64), dtype=torch.uint8)
-    labels[0, 0, 0] = 2
-    ankle, knee, shoulder = Masks(recipe)(Batch(torch.zeros(1, 1, 32, 32), labels, (0, 1, 0)))
-    assert (len(ankle), knee.shape, len(shoulder)) == (0, (1, 5, 32, 32), 0)
-    assert knee[0, :, 0, 0].tolist() == [0.75, 0, 0.25, 0, 0]
 
 
 def test_its_encoder_lets_gradients_through_and_keeps_none(prior_fold: Path) -> None:

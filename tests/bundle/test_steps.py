@@ -16,7 +16,6 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from tiny import change_plan, copied
 
 from pedseg.bundle import TrainStep, ValidateStep, fold_entries, load_recipe, training_batches, training_network
-from pedseg.bundle.augmenter import Augmenter
 from pedseg.bundle.descent import MAX_SKIPPED
 from pedseg.bundle.recipe import Recipe
 from pedseg.data import SliceDataset
@@ -78,14 +77,6 @@ def test_steps_equal_a_plain_loop_with_the_same_draws(recipe: Recipe) -> None:
         expected = {"loss": loss.item(), **{k: v.item() for k, v in terms.items()}}
         assert outputs[step - 1] == expected
     assert all(torch.equal(weights[k], v) for k, v in network.state_dict().items())
-
-
-def test_augmentation_differs_from_step_to_step(recipe: Recipe) -> None:
-    batch = next(iter(training_batches(recipe, SliceDataset(fold_entries(recipe, "train")))))
-    augmented = Augmenter(recipe.plan)
-    first, again, second = (augmented(batch, k).images for k in (1, 1, 2))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, second)
 
 
 def test_blocks_left_out_are_those_of_the_step_whatever_was_drawn_before(recipe: Recipe) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import fuzz
-from benchmarks.fuzz import KINDS, Case, Tally, judge, outcomes
+from benchmarks.fuzz import KINDS, Case, Tally, outcomes
+from benchmarks.fuzz_judge import BYTES, judge
 from benchmarks.fuzz_targets import CORPUS, FOUND, TARGETS, Target, WrongError, among_good
 from benchmarks.mutate import spoil_bytes
 from pedseg.errors import InputError, OutputError
@@ -59,7 +60,7 @@ def test_a_short_run_finds_nothing(kind: str) -> None:
 def test_a_longer_run_finds_nothing(kind: str, tmp_path: Path) -> None:
     tally = fuzz.fuzz(kind, 500, seed=200, jobs=2, keep=tmp_path, until=time.monotonic() + 300)
     assert (tally.n, dict(tally.faults)) == (500, {})
-    assert 0 < tally.peak < fuzz.BYTES
+    assert 0 < tally.peak < BYTES
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from public_files import public_shapes, random_state
 from torchvision_models import torchvision_models
 
 from pedseg.networks.inception import InceptionV3, inception_unet
-from pedseg.networks.inception_blocks import BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE
+from pedseg.networks.inception_blocks import InceptionA, InceptionC
 from pedseg.networks.weights import PUBLIC_FILES
 from pedseg.plan import NetworkSpec
 
@@ -63,25 +62,6 @@ def test_padding_same_halves_exactly_and_changes_borders_only() -> None:
     assert torch.allclose(features[0][..., 3 : 3 + rows, 3 : 3 + columns], inner, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("block", "channels", "stride"),
-    [
-        (InceptionA(8, 32), 256, 1),
-        (InceptionB(8, 1), 488, 2),
-        (InceptionC(8, 16), 768, 1),
-        (InceptionD(8, 1), 520, 2),
-        (InceptionE(8), 2048, 1),
-    ],
-    ids="ABCDE",
-)
-def test_modules_give_their_channels_and_sizes(block: torch.nn.Module, channels: int, stride: int) -> None:
-    x = torch.randn(1, 8, 8, 6)
-    out = block.eval()(x)
-    assert out.shape == (1, channels, 8 // stride, 6 // stride)
-    if stride == 2:
-        assert torch.equal(out[:, -8:], torch.nn.functional.max_pool2d(x, 3, 2, 1))
-
-
 def test_the_decoder_has_the_encoders_modules_brought_back_to_its_channels() -> None:
     with torch.device("meta"):
         network = inception_unet(NetworkSpec(name="inception_unet"), 4)
@@ -91,13 +71,3 @@ def test_the_decoder_has_the_encoders_modules_brought_back_to_its_channels() -> 
     backs = [[b[1].conv.out_channels for b in stage if isinstance(b, torch.nn.Sequential)] for stage in stages]
     assert backs == [[512] * 3, [], [192] * 2, [64] * 2]
     assert all(isinstance(b, (torch.nn.Sequential, InceptionA)) for stage in stages for b in stage)
-
-
-def test_the_block_is_convolution_norm_relu_without_bias() -> None:
-    block = BasicConv2d(2, 3, 3, stride=2, padding=1)
-    assert set(block.state_dict()) == {"conv.weight"} | {
-        f"bn.{k}" for k in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-    }
-    out = block(torch.randn(4, 2, 6, 8))
-    assert out.shape == (4, 3, 3, 4)
-    assert out.min() == 0

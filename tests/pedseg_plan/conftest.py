@@ -3,17 +3,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import nibabel as nib
 import numpy as np
 import pytest
 
+from pedseg.plan.fingerprint import ExamFacts
+
 SHAPE = (24, 20, 12)
 SAGITTAL = np.array([[0.0, 0, 1.2, -5], [0.5, 0, 0, 3], [0, 0.5, 0, 8], [0, 0, 0, 1]])
 """I to the front, J up, K to the right, slices 1.2 mm apart: acquired sagittal."""
 
 WriteCase = Callable[..., Path]
+MakeFacts = Callable[..., ExamFacts]
 
 
 def boxes(n_structures: int) -> np.ndarray:
@@ -52,3 +56,20 @@ def write_case() -> WriteCase:
         return folder
 
     return write
+
+
+@pytest.fixture
+def exam_facts() -> MakeFacts:
+    """Facts of one exam that is not on disk: 200 x 200 x 40 voxels of 0.5 x 0.5 x 2 mm, axial."""
+
+    def make(patient: str = "anna", **changes: Any) -> ExamFacts:
+        grey = {"mean": 1, "std": 1, "p00_5": 0, "p50": 1, "p99_5": 2}
+        values = {
+            "patient": patient, "side": "", "source": "s", "content": "c", "shape": (200, 200, 40),
+            "spacing_mm": (0.5, 0.5, 2), "slice_axis": 2, "plane": "axial",
+            "axis_for": {"axial": 2, "coronal": 2, "sagittal": 2}, "slices_with_bone": (90, 90, 30),
+            "gaps": (0, 0, 0), "gap_runs": (0, 0, 0), "inside": grey, "outside": grey, "structures": {}, "missing": (),
+        }  # fmt: skip
+        return ExamFacts.model_validate({**values, **changes})
+
+    return make

@@ -4,12 +4,9 @@ from typing import Any
 
 import pytest
 
-from pedseg.domains import load_domains
 from pedseg.errors import GeometryError, InputError
-from pedseg.plan import DomainPlan, ObjectiveSpec, Plan
 from pedseg.plan.fingerprint import ExamFacts, StructureFacts
-from pedseg_plan.check import Finding, faulty, find_faults
-from pedseg_plan.explain import decisions_table, findings_table
+from pedseg_plan.check import faulty, find_faults
 from pedseg_plan.measure import Measured
 
 GREY = {"mean": 1, "std": 1, "p00_5": 0, "p50": 1, "p99_5": 2}
@@ -99,22 +96,3 @@ def test_findings_keep_the_order_of_exams_errors_first():
     ]
     found = [(f.case, f.code) for f in find_faults(exams)]
     assert found == [("z", "PS-W74"), ("b", "PS-A73"), ("c", "PS-A81"), ("c", "PS-W74")]
-
-
-def test_the_table_has_a_line_for_every_finding():
-    first = Finding("ankle", "a", "PS-A73", "no label file", "add one")
-    second = Finding("knee", "long_name", "PS-W79", "q", "")
-    lines = findings_table([first, second]).splitlines()
-    assert lines[1] == "ankle   a          PS-A73  no label file: add one"
-    assert lines[2] == "knee    long_name  PS-W79  q"
-
-
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [("ce", "ce "), ("msc", "msc, weight 0.5 "), ("msc+mjap", "msc+mjap, weight 0.5 + 0.1 ")],
-)
-def test_decisions_show_the_weight_of_every_term(name, shown):
-    parts = [DomainPlan(domain=d, plane="axial", spacing_mm=0.5) for d in load_domains(("ankle", "knee"))]
-    plan = Plan(domains=tuple(parts), objective=ObjectiveSpec(name=name), why={"objective": "because"})
-    (line,) = [line for line in decisions_table(plan).splitlines() if line.split()[:1] == ["objective"]]
-    assert line.split(maxsplit=1)[1].startswith(shown)

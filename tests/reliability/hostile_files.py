@@ -20,8 +20,8 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
 )
 
-from benchmarks.mutate import elements_of
-from benchmarks.mutate import packed as packed_element
+from benchmarks.mutate_dicom import elements_of
+from benchmarks.mutate_dicom import packed as packed_element
 
 MIB = 1 << 20
 SMALL = Grid(rows=36, columns=32, n=6)
