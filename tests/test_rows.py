@@ -14,7 +14,6 @@ from pedseg.bundle import TrainStep, training_judge
 from pedseg.bundle.recipe import Recipe
 from pedseg.data.dataset import Batch
 from pedseg.losses import Objective
-from pedseg.names import preset_names
 from pedseg.networks import ShapeEncoder, build_autoencoder, build_network
 from pedseg.plan import Fold, Plan
 from pedseg.plan.fingerprint import Fingerprint
@@ -105,12 +104,16 @@ def surveyed(tmp_path_factory: pytest.TempPathFactory) -> tuple[tuple[Source, ..
     return sources, fingerprint(sources, survey(sources, None, 1))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+def marked(row: Row) -> object:
+    """Rows of the larger networks are run by `make test-slow`."""
+    slow = () if row.network in ("unet", "att_unet") else pytest.mark.slow
+    return pytest.param(row, marks=slow, id=str(row))
+
+
+@pytest.mark.parametrize("row", list(map(marked, ROWS)))
 def test_a_row_is_planned_by_its_name_and_trains(
     row: Row, surveyed: tuple[tuple[Source, ...], Fingerprint], tmp_path: Path
 ) -> None:
-    if row.preset not in preset_names():
-        pytest.skip(f"pedseg has no preset {row.preset}")
     plan = decide(*surveyed, options_of(row))
     network = plan.network
     assert (network.name, network.scheme, network.strategy) == (row.network, row.scheme, row.strategy)

@@ -1,7 +1,7 @@
 """Every network leaves pedseg through MONAI's own doors: one multi-domain file, each domain's own logits.
 
 Networks are the papers' in full, with random weights whose norms and heads differ from domain to domain. The exports
-of one network and one domain are quick; all the others are run by `make test-slow`.
+of one network and one domain, and what one network loads, are quick; all others are run by `make test-slow`.
 """
 
 from __future__ import annotations
@@ -28,9 +28,14 @@ JOINTS = load_domains(("ankle", "knee", "shoulder"))
 NAMES = tuple(d.name for d in JOINTS)
 WINDOW = 32
 QUICK = ("att_unet", "knee")
-every = pytest.mark.parametrize("network", NETWORKS)
 DOMAIN_OF = {network: NAMES[i % len(NAMES)] for i, network in enumerate(NETWORKS)}
 """One joint a network, where an export of all three would take many minutes."""
+
+
+def networks() -> pytest.MarkDecorator:
+    """All but one of them slow."""
+    marked = [pytest.param(n, marks=() if n == QUICK[0] else pytest.mark.slow) for n in NETWORKS]
+    return pytest.mark.parametrize("network", marked)
 
 
 def exports(*, of_all: bool) -> pytest.MarkDecorator:
@@ -105,7 +110,7 @@ def expected(network: str, domain: str) -> Tensor:
     return logits
 
 
-@every
+@networks()
 @torch.no_grad()
 def test_monais_loader_gives_each_domain_its_own_logits(network: str, fold: Path) -> None:
     seen = []

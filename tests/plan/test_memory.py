@@ -65,7 +65,7 @@ def counted_training(spec: NetworkSpec, window: int, share: int) -> float:
 
 
 @every
-@pytest.mark.parametrize(("window", "share"), [(64, 4), (256, 2)])
+@pytest.mark.parametrize(("window", "share"), [(64, 4), pytest.param(256, 2, marks=pytest.mark.slow)])
 def test_training_keeps_what_was_counted(name, decoder, window, share):
     spec = NetworkSpec(name=name, decoder=decoder)
     estimate = training_gib(spec, window, 3 * share, "float32") - LIBRARIES
