@@ -106,4 +106,4 @@ def test_every_command_holds_about_what_it_says(tmp_path: Path, matrix: int, win
         said, held = measure(words)
         ratios[words[0]] = said / held
     assert len(ratios) == 6
-    assert {name: round(ratio, 2) for name, ratio in ratios.items() if not 0.7 < ratio < 1.6} == {}
+    assert {name: round(ratio, 2) for name, ratio in ratios.items() if not 0.8 < ratio < 1.4} == {}

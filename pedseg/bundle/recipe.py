@@ -26,7 +26,7 @@ from pedseg.storage.runs import SOURCE
 from pedseg.workspace import digest_of
 
 log = logging.getLogger("pedseg.train")
-VALIDATION_SLICES = 16
+VALIDATION_SLICES = 8
 """Slices of a validation batch; few, so that activations stay in the heap that training keeps."""
 
 
