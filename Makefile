@@ -34,7 +34,7 @@ bench: $(VENV)/.installed
 	$(RUN) -m benchmarks.surface
 
 clean:
-	rm -rf "$(VENV)" build dist demo pedseg.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf "$(VENV)" build dist demo fuzz-faults pedseg.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 stale:
 

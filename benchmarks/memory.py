@@ -1,6 +1,6 @@
 """What every command says it will want of memory beside what it was measured to hold, on small and large exams.
 
-Run with `python -m benchmarks.memory --matrix 96 256` where pedseg is installed; it reads what Linux says of a process.
+Run with `python -m benchmarks.memory --matrix 96 320` where pedseg is installed; it reads what Linux says of a process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the commands and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--domain", default="knee", help="whose exams")
-    parser.add_argument("--matrix", type=int, nargs="+", default=[96, 256], help="in-plane sizes of the exams")
+    parser.add_argument("--matrix", type=int, nargs="+", default=[96, 320], help="in-plane sizes of the exams")
     parser.add_argument("--window", type=int, nargs="+", default=[128, 256], help="of the plans, one a matrix")
     flags = parser.parse_args(arguments)
     say(f"{'command':20}{'matrix':>8}{'said GiB':>10}{'held GiB':>10}{'ratio':>8}")

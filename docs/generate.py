@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 import pedseg.errors
-from pedseg.cli import NO_JOBS
+from pedseg.cli import NO_JOBS, NO_SEED, SEED_OF_PLAN
 from pedseg.domains import Domain, builtin_names, load_domains
 from pedseg.errors import ERRORS, WARNINGS, ExitCode, PedsegError
 from pedseg.networks import NETWORKS, build_autoencoder, build_network
@@ -29,7 +29,7 @@ from pedseg.plan.network import DECODERS
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 COMMANDS = ("pedseg_phantom", "pedseg_plan", "pedseg_preprocess", "pedseg_train", "pedseg_predict", "pedseg_evaluate")
-SHARED = {"workspace", "jobs", "seed", "verbose", "quiet", "debug", "version"}
+SHARED = {"workspace", "jobs", "seed", "verbose", "quiet", "debug", "show_names", "version"}
 MADE = "<!-- made by docs/generate.py -->"
 OTHER_CODES = {
     ExitCode.DONE: "Done.",
@@ -70,6 +70,7 @@ def commands_page() -> str:
     """Flags of every command."""
     parsers = {name: parser_of(name) for name in COMMANDS}
     first = next(iter(parsers.values()))
+    meant_otherwise = {NO_JOBS, NO_SEED, SEED_OF_PLAN}
     parts = [
         f"{MADE}\n# Commands",
         "Every command is also a Python function of the same name: `from pedseg_plan import pedseg_plan`. "
@@ -81,7 +82,7 @@ def commands_page() -> str:
         "variable `PEDSEG_WORKSPACE`, else `./pedseg_workspace`.",
     ]
     for name, parser in parsers.items():
-        own = [a for a in parser._actions if a.dest not in SHARED | {"help"} or a.help == NO_JOBS]
+        own = [a for a in parser._actions if a.dest not in SHARED | {"help"} or a.help in meant_otherwise]
         parts += [f"## `{name}`", str(parser.description), flag_table(own)]
     return "\n\n".join(parts) + "\n"
 
@@ -236,7 +237,7 @@ def _default(action: argparse.Action) -> str:
         return "number of processors"
     if action.required or not action.option_strings:
         return "required"
-    if action.nargs == 0 or action.default in (None, argparse.SUPPRESS):
+    if action.nargs == 0 or action.default in (None, "", argparse.SUPPRESS):
         return ""
     value = action.default
     return f"`{' '.join(map(str, value)) if isinstance(value, list) else value}`"

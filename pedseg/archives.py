@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import IO, Literal
 
-from pedseg.errors import InputError, ModelError, one_line
+from pedseg.errors import InputError, ModelError
 from pedseg.partials import clear_partials, discard, partial_of
 from pedseg.privacy import shown
 from pedseg.workspace import output_error
@@ -72,7 +72,7 @@ def unpacked(path: Path, kind: Kind) -> Iterator[Path]:
             _unpack(path, folder, MAX_FILES[kind])
         except (_RefusedError, zipfile.BadZipFile, EOFError, zlib.error, ValueError, NotImplementedError) as error:
             why = error if isinstance(error, _RefusedError) else "it is damaged or no zip"
-            text = f"{one_line(path.name, 80)} is not unpacked: {why}"
+            text = f"{shown(path.name, 'the zip')} is not unpacked: {why}"
             if kind == "model":
                 raise ModelError("PS-A154", f"{text}; give the folder of the run, or zip it again") from error
             raise InputError("PS-A153", f"{text}; give the folder of the series, or zip it again") from error

@@ -21,6 +21,8 @@ from pedseg.streams import UnheardError, mute, ready_streams, say
 
 DISCLAIMER = "Research only, not a medical device."
 NO_JOBS = "changes nothing here: one exam or fold is done at a time"
+NO_SEED = "changes nothing here: nothing is drawn"
+SEED_OF_PLAN = "instead of the plan's"
 """Nor are threads, which are torch's (`OMP_NUM_THREADS`): another number of them changes the last bits."""
 OWN = ("output", "workspace", "model", "pretrained", "predictions", "run")
 """Flags whose paths end in the user's own word: for what pedseg makes, and for methods that are compared."""
@@ -56,13 +58,16 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError("PS-A139", f"{one_line(message)}: see {self.prog} --help")
 
 
-def make_parser(name: str, description: str, *, jobs: str = "processes") -> argparse.ArgumentParser:
+def make_parser(
+    name: str, description: str, *, jobs: str = "processes", seed: str = "start of every random draw"
+) -> argparse.ArgumentParser:
     """A parser with the flags every command has.
 
     Args:
         name: of the command.
         description: what it does.
         jobs: what `-j` means.
+        seed: what `--seed` means.
     """
     parser = _Parser(
         prog=name, description=description, epilog=DISCLAIMER, formatter_class=_Help
@@ -73,7 +78,7 @@ def make_parser(name: str, description: str, *, jobs: str = "processes") -> argp
         help="project folder; else $PEDSEG_WORKSPACE, else ./pedseg_workspace", default=argparse.SUPPRESS,
     )
     shared.add_argument("-j", "--jobs", type=positive, default=os.cpu_count() or 1, help=jobs)
-    shared.add_argument("--seed", type=int, default=0, help="start of every random draw")
+    shared.add_argument("--seed", type=int, default=0, help=seed)
     shared.add_argument("-v", "--verbose", action="store_true", help="say more")
     shared.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
     shared.add_argument("--debug", action="store_true", help="show tracebacks")

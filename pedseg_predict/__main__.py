@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from pedseg.cli import NO_JOBS, make_parser, positive, run
+from pedseg.cli import NO_JOBS, NO_SEED, make_parser, positive, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
         "pedseg_predict",
         "Segment the bones of an exam: masks on its own grid, volumes, a picture.",
         jobs=NO_JOBS,
+        seed=NO_SEED,
     )
     flags.add_argument(
         "-i", "--input", type=Path, required=True, help="DICOM folder, image file, folder of images, or a zip of one"

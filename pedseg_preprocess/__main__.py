@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pedseg.cli import make_parser, run
+from pedseg.cli import NO_SEED, make_parser, run
 from pedseg.errors import ExitCode, PedsegError
 from pedseg_preprocess import pedseg_preprocess
 
 
 def parser() -> argparse.ArgumentParser:
     """Flags of the command."""
-    flags = make_parser("pedseg_preprocess", "Turn the planned exams into normalised slices for training.")
+    flags = make_parser(
+        "pedseg_preprocess", "Turn the planned exams into normalised slices for training.", seed=NO_SEED
+    )
     flags.add_argument("-p", "--plan", default="default", metavar="NAME", help="name of the plan")
     flags.add_argument("--overwrite", action="store_true", help="make slices again that are there and whole")
     return flags

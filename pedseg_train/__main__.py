@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import get_args
 
-from pedseg.cli import NO_JOBS, make_parser, positive, run
+from pedseg.cli import NO_JOBS, SEED_OF_PLAN, make_parser, positive, run
 from pedseg.names import Precision
 
 
@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
         "pedseg_train",
         "Train folds; a fold that was interrupted goes on where it stopped.",
         jobs=NO_JOBS,
+        seed=SEED_OF_PLAN,
     )
     flags.add_argument("folds", nargs="+", metavar="FOLD", help="number, 'all' (on every exam) or 'every' (all folds)")
     flags.add_argument("-p", "--plan", default="default", help="name of the plan")

@@ -155,6 +155,15 @@ def test_a_refused_exam_is_an_input_error(tmp_path: Path) -> None:
     assert refused.value.code == "PS-A153"
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("knee_03.zip", "knee_03.zip"), (f"Doe_Jane_19700101{80 * 'x'}.zip", "the zip")]
+)
+def test_a_name_that_may_be_a_patient_s_is_not_told(name: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"no zip")
+    with pytest.raises(InputError, match=f"PS-A153: {told} is not unpacked"), unpacked(tmp_path / name, "exam"):
+        pass
+
+
 @pytest.mark.parametrize(("kind", "error"), [("exam", InputError), ("model", ModelError)])
 def test_a_zip_that_cannot_be_read_is_no_fault_of_the_output(
     kind: archives.Kind, error: type[PedsegError], tmp_path: Path

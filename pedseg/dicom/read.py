@@ -22,6 +22,7 @@ from pedseg.dicom.stack import build_stack
 from pedseg.dicom.tree import EMPTY, escaped
 from pedseg.dicom.values import uid_name
 from pedseg.errors import InputError, Notice
+from pedseg.volumes.limits import check_size
 from pedseg.volumes.volume import Volume
 
 log = logging.getLogger("pedseg.dicom")
@@ -95,10 +96,7 @@ def read_volume(
 def read_series(series: Series, *, options: ReadOptions = _DEFAULT) -> Volume:
     """Read a candidate of `discover`; see `read_volume`."""
     columns, rows = series.matrix
-    if rows * columns * len(series.frames) > options.max_voxels:
-        size = f"{columns}x{rows}x{len(series.frames)}"
-        text = f"{size} voxels, at most {options.max_voxels} are read"
-        raise InputError("PS-A68", f"{text}: raise the limit if that is right")
+    check_size((columns, rows, len(series.frames)), options.max_voxels, "the series")
     kept, repeated = without_repeats(series)
     stack = build_stack(kept, min_slices=options.min_slices)
     frames, told = shown_grey(stack.frames, options.monochrome1)

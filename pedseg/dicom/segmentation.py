@@ -25,6 +25,7 @@ from pedseg.domains import Domain
 from pedseg.domains.match import listed, match_structures
 from pedseg.errors import GeometryError, InputError, Notice
 from pedseg.volumes.geometry import LPS_TO_RAS, Matrix
+from pedseg.volumes.limits import check_size
 from pedseg.volumes.nifti import MAX_VOXELS
 from pedseg.volumes.volume import Volume
 
@@ -103,7 +104,7 @@ def _check_header(path: Path, name: str, max_voxels: int) -> Header:
         raise InputError("PS-A121", f"{name}: {n_frames} frames, 1 to {MAX_FRAMES} are read: export it again")
     check_complete(header, name, n_frames=n_frames)
     rows, columns = matrix(header)
-    _check_size((columns, rows, 1), max_voxels, name)
+    check_size((columns, rows, 1), max_voxels, name)
     return header
 
 
@@ -112,12 +113,6 @@ def _check_same(dataset: Dataset, header: Header, name: str) -> None:
     said = tuple(dataset.get(word) for word in ("NumberOfFrames", "Rows", "Columns"))
     if said != (whole(header.text("NumberOfFrames")), *matrix(header)):
         raise InputError("PS-A121", f"{name} says its size twice, and not the same: export it again")
-
-
-def _check_size(shape: tuple[int, ...], max_voxels: int, name: str) -> None:
-    if int(np.prod(shape, dtype=object)) > max_voxels:
-        text = f"{name}: {'x'.join(map(str, shape))} voxels, at most {max_voxels} are read"
-        raise InputError("PS-A68", f"{text}: raise the limit if that is right")
 
 
 def _segments(
@@ -177,7 +172,7 @@ def _affine(seg: Any, where: str, max_voxels: int) -> Matrix:
     geometry = seg.get_volume_geometry(**_LOOSE)
     if geometry is None:
         raise _uneven(where, "its frames make no regular stack")
-    _check_size(geometry.spatial_shape[::-1], max_voxels, where)
+    check_size(geometry.spatial_shape[::-1], max_voxels, where)
     affine: Matrix = np.asarray(geometry.affine, dtype=np.float64)[:, [2, 1, 0, 3]]
     places = _positions(seg)
     index = np.rint(places @ np.linalg.inv(affine)[2, :3] + np.linalg.inv(affine)[2, 3])

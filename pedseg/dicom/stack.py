@@ -87,7 +87,8 @@ def _check_damage(series: Series) -> None:
 def _check_count(series: Series, min_slices: int) -> None:
     if series.n_slices < max(min_slices, 2):
         text = f"localizer-like: {series.n_slices} slices, a volume needs {max(min_slices, 2)}"
-        raise InputError("PS-A40", f"{text}; give the folder of the whole series or lower the minimum")
+        todo = "give the folder of the whole series, or pedseg_predict a lower --min-slices"
+        raise InputError("PS-A40", f"{text}; {todo}")
 
 
 def _directions(frames: Sequence[Frame], notices: list[Notice]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

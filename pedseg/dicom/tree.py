@@ -68,7 +68,7 @@ def unreadable(name: str, error: OSError) -> InputError:
     """The refusal for a file or folder that cannot be read."""
     reason = error.strerror or type(error).__name__
     text = f"{name} cannot be read ({reason}) and may hold a slice"
-    return InputError("PS-A07", f"{text}: repair it or skip unreadable files")
+    return InputError("PS-A07", f"{text}: repair it, or pass over such files (pedseg_predict --skip-unreadable)")
 
 
 def kind_of(path: Path) -> str:

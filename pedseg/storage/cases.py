@@ -24,7 +24,7 @@ from pedseg.volumes.nifti import read_image
 from pedseg.workspace import NAME, Workspace, digest_of
 
 IMAGE_NAMES = ("image.nii.gz", "image.nii", "image.nrrd", "image.mha")
-LABEL_NAMES = ("labels.nii.gz", "labels.nii", "labels.nrrd", "labels.mha", "labels.dcm")
+LABEL_NAMES = ("labels.nii.gz", "labels.nii", "labels.nrrd", "labels.seg.nrrd", "labels.mha", "labels.dcm")
 CASE_FILE = "case.json"
 NNUNET_IMAGES = "imagesTr"
 MISSPELT = 0.8

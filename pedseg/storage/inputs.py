@@ -119,11 +119,11 @@ def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
     """
     choice = exam.choice(choice or Choice())
     if is_image_file(exam.path):
-        if choice != Choice():
-            name = exam.path.name
-            text = f"{name} is one image: --series, --echo, --phase and the flags of reading are for DICOM"
+        limit = choice.options.max_voxels
+        if choice != Choice(options=ReadOptions(max_voxels=limit)):
+            text = f"{exam.path.name} is one image: of the flags of reading and choosing only --max-voxels is for such"
             raise UsageError("PS-A120", text)
-        return read_image(exam.path)
+        return read_image(exam.path, max_voxels=limit)
     which = choice.series, choice.echo, choice.phase
     return read_volume(exam.path, series=which[0], echo=which[1], phase=which[2], options=choice.options)
 

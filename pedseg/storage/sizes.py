@@ -7,12 +7,14 @@ import math
 import struct
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pedseg.dicom.header import NotDicomError, read_header
 from pedseg.dicom.tree import walk_files
 from pedseg.errors import PedsegError
+from pedseg.volumes.itk_files import itk_sizes
 from pedseg.volumes.nifti import MAX_VOXELS
 
 NIFTI = {b"n+1\0": (344, 40, "8h"), b"n+2\0": (4, 16, "8q")}
@@ -39,6 +41,8 @@ def size_of(path: Path) -> Size:
             return _nifti(path)
         if path.is_dir() or path.name.lower().endswith(".dcm"):
             return _dicom(path)
+        if path.name.lower().endswith((".nrrd", ".mha")):
+            return _sized(itk_sizes(path))
         size = path.stat().st_size
     except (OSError, EOFError, zlib.error, PedsegError):
         return Size(0, 0)
@@ -55,8 +59,12 @@ def _nifti(path: Path) -> Size:
             orders = [struct.unpack_from(order + numbers, head, start) for order in "<>"]
             dims = next((d[1:4] for d in orders if 0 < d[0] < 8), ())
             if min(dims, default=0) > 0:
-                return Size(min(math.prod(dims), MAX_VOXELS), min(dims))
+                return _sized(dims)
     return Size(0, 0)
+
+
+def _sized(dims: Sequence[int]) -> Size:
+    return Size(min(math.prod(dims), MAX_VOXELS), min(dims))
 
 
 def _dicom(path: Path) -> Size:

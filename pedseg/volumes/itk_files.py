@@ -51,11 +51,11 @@ def read_itk(path: Path, max_voxels: int) -> Volume:
         GeometryError: PS-A52 no usable affine.
     """
     name = one_line(path.name)
-    nrrd = path.suffix.lower() == ".nrrd"
-    header, place = (nrrd_header, nrrd_place) if nrrd else (mha_header, mha_place)
+    nrrd = _is_nrrd(path)
+    place = nrrd_place if nrrd else mha_place
     try:
         with path.open("rb") as file:
-            stored = header(file.read(_MAX_HEADER), name)
+            stored = _stored(file, path)
             _check_length(stored, path.stat().st_size, name)
             check_size(stored.sizes, max_voxels, name)
             affine, notices = place(stored.fields, name)
@@ -70,9 +70,20 @@ def read_itk(path: Path, max_voxels: int) -> Volume:
     return Volume(array, affine, notices=notices, facts=facts)
 
 
+def itk_sizes(path: Path) -> tuple[int, int, int]:
+    """(I, J, K) that the header of an NRRD or MHA file says.
+
+    Raises:
+        InputError: PS-A121 not readable.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        return _stored(file, path).sizes
+
+
 def read_segment_names(path: Path) -> dict[int, tuple[str, ...]]:
     """Label value -> names of its segments in the header of an NRRD file; empty for any other file."""
-    if path.suffix.lower() != ".nrrd":
+    if not _is_nrrd(path):
         return {}
     try:
         with path.open("rb") as file:
@@ -80,6 +91,15 @@ def read_segment_names(path: Path) -> dict[int, tuple[str, ...]]:
     except OSError as error:
         text = f"{one_line(path.name)} cannot be read: {error.strerror or 'input/output error'}"
         raise InputError("PS-A121", text) from error
+
+
+def _is_nrrd(path: Path) -> bool:
+    return path.suffix.lower() == ".nrrd"
+
+
+def _stored(file: BinaryIO, path: Path) -> Stored:
+    header = nrrd_header if _is_nrrd(path) else mha_header
+    return header(file.read(_MAX_HEADER), one_line(path.name))
 
 
 def _check_length(stored: Stored, size: int, name: str) -> None:

@@ -61,7 +61,7 @@ def check_size(sizes: Sequence[int], max_voxels: int, name: str) -> None:
     """
     if math.prod(sizes[:3]) > max_voxels:
         text = f"{name}: {'x'.join(map(str, sizes[:3]))} voxels, at most {max_voxels} are read"
-        raise InputError("PS-A68", f"{text}: raise the limit if that is right")
+        raise InputError("PS-A68", f"{text}: cut it to the joint, or raise --max-voxels of pedseg_predict")
 
 
 def check_place(affine: Matrix, name: str) -> None:

@@ -16,7 +16,7 @@ from pedseg.errors import InputError, OutputError, one_line
 from pedseg.partials import sync
 from pedseg.volumes.geometry import Geometry
 from pedseg.volumes.itk_files import read_itk
-from pedseg.volumes.limits import MAX_TRAILER, check_size, refuse_bomb
+from pedseg.volumes.limits import MAX_TRAILER, check_size, refuse_bomb, refuse_trailer
 from pedseg.volumes.nifti_place import nifti_place
 from pedseg.volumes.volume import Volume
 from pedseg.workspace import atomic_write
@@ -174,8 +174,7 @@ def _read_array(stream: BinaryIO, header: Any, shape: tuple[int, int, int], name
     extra = 0
     while chunk := stream.read(_CHUNK):  # to the end, where gzip checks its CRC
         extra += len(chunk)
-        if extra > MAX_TRAILER:
-            raise InputError("PS-A80", f"{name} holds more than its header says: copy it again from the source")
+        refuse_trailer(extra, wanted, name)
     array = np.frombuffer(data, dtype).reshape(shape, order="F")
     return _scaled(array.astype(dtype.newbyteorder("="), copy=False), header)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tiny import oblique, write_dicom
 
+from pedseg.dicom import ReadOptions
 from pedseg.errors import InputError, UsageError
 from pedseg.privacy import SHOW_NAMES
 from pedseg.storage.inputs import Choice, Exam, find_exams, read_exam
@@ -125,6 +126,16 @@ def test_a_choice_is_for_dicom_folders_only(tmp_path: Path, volume: Volume) -> N
     write_nifti(volume, tmp_path / "a.nii.gz")
     with pytest.raises(UsageError, match=r"PS-A120: a.nii.gz is one image"):
         read_exam(find_exams(tmp_path)[0], Choice(echo=1))
+
+
+def test_the_limit_of_voxels_is_for_image_files_too(tmp_path: Path, volume: Volume) -> None:
+    write_nifti(volume, tmp_path / "a.nii.gz")
+    (exam,) = find_exams(tmp_path)
+    limits = (volume.array.size, volume.array.size - 1)
+    enough, less = (Choice(options=ReadOptions(max_voxels=n)) for n in limits)
+    assert read_exam(exam, enough).shape == volume.shape
+    with pytest.raises(InputError, match=r"PS-A68: a.nii.gz: .* or raise --max-voxels of pedseg_predict"):
+        read_exam(exam, less)
 
 
 def test_a_choice_reaches_the_dicom_reader(tmp_path: Path, volume: Volume) -> None:

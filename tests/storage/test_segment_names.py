@@ -81,10 +81,11 @@ def test_what_cannot_be_told_is_refused(tmp_path: Path) -> None:
         read_mask(slicer(tmp_path / "a.seg.nrrd", array), ANKLE)
 
 
-def test_exams_to_learn_from_are_read_by_name_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["labels.nrrd", "labels.seg.nrrd"])
+def test_exams_to_learn_from_are_read_by_name_too(name: str, tmp_path: Path) -> None:
     array = TO_DRAWN[BOXES]
     array[5, 0, 0] = 9
-    slicer(tmp_path / "e" / "labels.nrrd", array, (*DRAWN, (9, "Fibula")))
+    slicer(tmp_path / "e" / name, array, (*DRAWN, (9, "Fibula")))
     image = np.random.default_rng(0).integers(0, 99, BOXES.shape).astype(np.int16)
     write_nifti(Volume(image, AFFINE), tmp_path / "e" / "image.nii.gz")
     (case,) = find_cases(tmp_path)

@@ -24,6 +24,13 @@ def test_nifti(tmp_path: Path, name: str) -> None:
     assert size_of(tmp_path / name) == Size(4800, 8)
 
 
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_packed_nrrd_and_mha(tmp_path: Path, name: str) -> None:
+    itk = pytest.importorskip("SimpleITK")
+    itk.WriteImage(itk.GetImageFromArray(VOLUME.array), str(tmp_path / name), useCompression=True)
+    assert size_of(tmp_path / name) == Size(4800, 8)
+
+
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_nifti_of_either_version_and_byte_order(tmp_path: Path, kind: type, order: str) -> None:
@@ -52,6 +59,8 @@ def test_files_that_lie_or_do_not_tell(tmp_path: Path) -> None:
     (tmp_path / "half.nii.gz").write_bytes(gzip.compress(bytes(data))[:40])
     (tmp_path / "text.nii").write_text("no image")
     (tmp_path / "a.mha").write_bytes(bytes(1000))
+    (tmp_path / "a.img").write_bytes(bytes(1000))
     (tmp_path / "empty").mkdir()
-    sizes = {name: size_of(tmp_path / name) for name in ("half.nii.gz", "text.nii", "empty", "gone.nii", "a.mha")}
-    assert sizes == {**dict.fromkeys(sizes, Size(0, 0)), "a.mha": Size(1000, 10)}
+    names = ("half.nii.gz", "text.nii", "empty", "gone.nii", "a.mha", "a.img")
+    sizes = {name: size_of(tmp_path / name) for name in names}
+    assert sizes == {**dict.fromkeys(sizes, Size(0, 0)), "a.img": Size(1000, 10)}

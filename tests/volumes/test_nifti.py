@@ -181,8 +181,8 @@ BOMB = [3, 32767, 32767, 32767, 1, 1, 1, 1]
         pytest.param(header_with(datatype=128, bitpix=24) + bytes(9999), "PS-A121", "integers or real", id="rgb"),
         pytest.param(header_with(datatype=7) + bytes(9999), "PS-A121", "unknown data type", id="type"),
         pytest.param(header_with(vox_offset=np.nan) + bytes(9999), "PS-A121", "begin at byte 0", id="offset"),
-        pytest.param(header_with(srow_x=[np.nan] * 4) + bytes(9999), "PS-A52", "affine", id="52"),
-        pytest.param(header_with(srow_x=[0] * 4) + bytes(9999), "PS-A52", "affine", id="52-flat"),
+        pytest.param(header_with(srow_x=[np.nan] * 4) + bytes(256), "PS-A52", "affine", id="52"),
+        pytest.param(header_with(srow_x=[0] * 4) + bytes(256), "PS-A52", "affine", id="52-flat"),
         pytest.param(b"not an image", "PS-A121", "no single-file NIfTI", id="text"),
         pytest.param(gzip.compress(bytes(1 << 20)), "PS-A121", "no single-file NIfTI", id="zeros"),
     ],
@@ -192,6 +192,13 @@ def test_refused_files(data, code, says, tmp_path):
         read_image(damaged(tmp_path, data, "x.nii"))
     assert refusal.value.code == code
     assert "\n" not in str(refusal.value)
+
+
+def test_a_second_image_behind_the_data_is_refused_and_less_is_not(tmp_path):
+    """64 voxels of 4 bytes, and as many bytes again."""
+    assert read_nifti(damaged(tmp_path, header_with() + bytes(511), "x.nii")).shape == (4, 4, 4)
+    with pytest.raises(InputError, match=r"PS-A80: x.nii holds more than its header says"):
+        read_nifti(damaged(tmp_path, header_with() + bytes(512), "x.nii"))
 
 
 def test_a_gzip_bomb_behind_a_small_image_is_refused(tmp_path):
