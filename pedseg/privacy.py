@@ -25,7 +25,7 @@ MAX_NAME = 64
 _WORD_LIST = """
     ankle knee shoulder hip elbow wrist foot hand left right bone femur tibia fibula patella talus calcaneus humerus
     scapula clavicle heel sole shin kneecap radius ulna distal proximal cartilage meniscus background all mean im
-    img ima image images mr mri mrdcm ct dcm dicom nii gz nrrd mha json seg segmentation label labels mask masks
+    img ima image images mr mri mrdcm ct dcm dicom nii gz nrrd mha zip json seg segmentation label labels mask masks
     prediction predictions reference references slice slices series scan exam exams study studies case cases patient
     subject sub ses pat phantom file files frame frames export anon anonymous anonymised anonymized train val
     validation test demo raw data input output in out workspace results scores report model run runs tmp pedseg

@@ -70,7 +70,7 @@ def test_limits_are_lowered_and_checked(
 ) -> None:
     write_dicom(image, tmp_path / "exam")
     assert predict(tmp_path / "exam", tiny_run, "--max-voxels", "1000") == 3
-    assert "PS-A68: 32x32x" in capsys.readouterr().err
+    assert "PS-A68: the series: 32x32x" in capsys.readouterr().err
     assert predict(tmp_path / "exam", tiny_run, "--min-slices", "99") == 3
     assert "PS-A40: localizer-like" in capsys.readouterr().err
     for wrong in (["--min-slices", "0"], ["--max-voxels", "x"], ["--monochrome1", "black"]):
