@@ -91,7 +91,7 @@ def absurd(folder: Path) -> None:
     grey.compressed_and_absurd(folder)
     tracemalloc.start()
     try:
-        with pytest.raises(PedsegError, match="PS-A68: 65535x65535x5 voxels, at most 1073741824 are read"):
+        with pytest.raises(PedsegError, match="PS-A68: the series: 65535x65535x5 voxels, at most 1073741824 are read"):
             read_volume(folder)
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
