@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
+import re
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from typing import Protocol, TypeVar
 
 from pedseg.errors import ExitCode, InputError, OutputError, PedsegError
 from pedseg.exhaustion import out_of_memory, refused_by_system, too_large
 from pedseg.partials import discard_begun
-from pedseg.privacy import trace
+from pedseg.privacy import scrub, trace
 from pedseg.signals import ENDING, listen
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+MOST_WORDS = 1 << 16
+"""Bytes that a pipe holds."""
+_PLACE = re.compile(r'^  File "(.+)", line ([0-9]+) in (.+)$', re.MULTILINE)
+_CRASH = "Fatal Python error: "
 
 
 class Task(Protocol):
@@ -42,8 +49,8 @@ class Failure:
     Args:
         key: of the task.
         error: why.
-        trace: where it happened, where the cause is not one that pedseg knows. Neither holds the cause's own words:
-            a library may quote what it read.
+        trace: where it happened, where the cause is not one that pedseg knows, or where a process crashed. Neither
+            holds the cause's own words: a library may quote what it read.
     """
 
     key: tuple[str, ...]
@@ -76,14 +83,17 @@ def run_tasks(work: Callable[[T], R], tasks: Sequence[T], *, jobs: int) -> Itera
             yield task, result
     # A dead process breaks its whole pool: what it left goes one by one, so that the culprit is known.
     for task in left.values():
-        for _, result in _pooled(work, [task], 1):
-            yield task, result or Failure(task.key, _killed(task))
+        with _pipe() as (heard, said):
+            for _, result in _pooled(work, [task], 1, said):
+                yield task, result or _dead(task, _last_words(heard))
 
 
-def _pooled(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[tuple[T, R | Failure | None]]:
+def _pooled(
+    work: Callable[[T], R], tasks: Sequence[T], jobs: int, said: Connection | None = None
+) -> Iterator[tuple[T, R | Failure | None]]:
     """Results as they come; None for exams that were under way or waiting when a process died."""
     others = multiprocessing.active_children()
-    with _one_thread_each(), _new_pool(min(jobs, len(tasks))) as pool:
+    with _one_thread_each(), _new_pool(min(jobs, len(tasks)), said) as pool:
         try:
             with _held(signal.SIGINT):
                 futures = _submitted(pool, work, tasks)
@@ -97,10 +107,10 @@ def _pooled(work: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[t
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _new_pool(n: int) -> ProcessPoolExecutor:
+def _new_pool(n: int, said: Connection | None) -> ProcessPoolExecutor:
     try:
         with _held(*ENDING):  # by Python's own process beside it too, which knows Ctrl-C only
-            return ProcessPoolExecutor(n, multiprocessing.get_context("spawn"), _follow_parent)
+            return ProcessPoolExecutor(n, multiprocessing.get_context("spawn"), _begin, (said,))
     except OSError as error:
         raise _not_started(error) from error
 
@@ -127,6 +137,25 @@ def _submitted(
 def _not_started(error: Exception) -> InputError:
     why = getattr(error, "strerror", None) or "no thread is left"
     return InputError("PS-A128", f"processes cannot be started ({why}): run again with -j 1")
+
+
+@contextmanager
+def _pipe() -> Iterator[tuple[Connection, Connection]]:
+    """For the last words of a process: no file that could be left, and a writer who never waits for a reader."""
+    try:
+        heard, said = multiprocessing.Pipe(duplex=False)
+    except OSError as error:
+        raise _not_started(error) from error
+    with heard, said:
+        os.set_blocking(said.fileno(), False)
+        yield heard, said
+
+
+def _begin(said: Connection | None) -> None:
+    """In a process of the pool, before its first exam: where it is when it crashes goes to the parent."""
+    if said is not None:
+        faulthandler.enable(said)
+    _follow_parent()
 
 
 def _follow_parent() -> None:
@@ -187,9 +216,35 @@ def _attempt(work: Callable[[T], R], task: T) -> R | Failure:
         return Failure(task.key, RuntimeError(f"{type(error).__name__}, a fault of pedseg itself"), trace(error))
 
 
-def _killed(task: Task) -> InputError:
+def _dead(task: Task, words: str) -> Failure:
     name = "/".join(task.key)
-    return InputError("PS-A128", f"the process that read {name} was killed: free memory, or run again with -j 1")
+    if not words.startswith(_CRASH):
+        text = f"the process that read {name} was killed, such as for want of memory, and left no traceback"
+        return Failure(task.key, InputError("PS-A128", f"{text}: free memory, or run again with -j 1"))
+    why = words.partition("\n")[0].removeprefix(_CRASH)
+    text = f"the process that read {name} crashed ({why}), a fault of pedseg or of a library: please report it"
+    return Failure(task.key, InputError("PS-A128", text), _crash_trace(words))
+
+
+def _last_words(heard: Connection) -> str:
+    """What `faulthandler` wrote in a process that has ended; empty where it was killed from outside."""
+    return os.read(heard.fileno(), MOST_WORDS).decode(errors="replace") if heard.poll() else ""
+
+
+def _crash_trace(words: str) -> str:
+    """Where it crashed, in Python's usual form; where the exam was, if a thread crashed that is none of Python's.
+
+    Args:
+        words: of `faulthandler`: the cause, and a part for each thread.
+    """
+    threads = [part for part in words.split("\n\n") if _PLACE.search(part)]
+    crashed = [part for part in threads if part.startswith("Current thread 0x")]
+    told = crashed or [part for part in threads if f" in {_attempt.__name__}" in part]
+    if not told:
+        return ""
+    frames = [traceback.FrameSummary(file, int(line), name) for file, line, name in _PLACE.findall(told[0])]
+    ours = next((n for n, frame in enumerate(frames, 1) if frame.name == _attempt.__name__), len(frames))
+    return scrub("".join(["Traceback (most recent call last):\n", *traceback.format_list(frames[:ours][::-1])]))
 
 
 @contextmanager

@@ -99,6 +99,8 @@ def _finished(works: Sequence[Work], jobs: int) -> Iterator[Path]:
     """
     for _, result in run_tasks(_make, works, jobs=jobs):
         if isinstance(result, Failure):
+            if result.trace:
+                log.warning("%s", result)
             raise result.error if isinstance(result.error, PedsegError) else RuntimeError(str(result))
         yield result
 

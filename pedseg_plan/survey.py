@@ -135,6 +135,8 @@ def _run(tasks: Sequence[Task], jobs: int) -> Iterator[Measured]:
         RuntimeError: pedseg itself is at fault, which says nothing of the exam.
     """
     for task, result in run_tasks(_measure, tasks, jobs=jobs):
+        if isinstance(result, Failure) and result.trace:
+            log.warning("%s", result)
         if not isinstance(result, Failure):
             yield result
         elif isinstance(result.error, PedsegError):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from masks import boxes, write_masks
+from tiny import write_exams
 
 from benchmarks.memory import commands, measure
 from pedseg.memory import Estimate, available_gib, fitting_jobs
+from pedseg_plan import PlanOptions, pedseg_plan
 
 GIB = 1 << 30
 
@@ -95,6 +101,42 @@ def test_where_the_system_does_not_say_nothing_is_lowered(
     with caplog.at_level(logging.INFO, "pedseg.x"):
         assert fitting_jobs(logging.getLogger("pedseg.x"), ESTIMATE, 8) == 8
     assert caplog.messages == ["about 12.5 GiB of memory"]
+
+
+@pytest.fixture(scope="module")
+def four_exams(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A planned workspace, and four masks twice."""
+    root = tmp_path_factory.mktemp("four")
+    write_exams(root, ("ankle",), n=4)
+    pedseg_plan(["ankle"], root, options=PlanOptions(preset="demo", window=32, jobs=1))
+    for folder in ("masks", "truth"):
+        write_masks(root / folder, **dict.fromkeys("abcd", boxes()))
+    return root
+
+
+@pytest.mark.parametrize(("job", "words"), [
+    ("pedseg_phantom.cohort", "-d ankle -n 4 --matrix 32 -o ROOT/made"),
+    ("pedseg_plan.survey", "-d ankle -w ROOT -p other --preset demo"),
+    ("pedseg_preprocess.job", "-w ROOT"),
+    ("pedseg_evaluate.job", "-d ankle --predictions ROOT/masks --references ROOT/truth -o ROOT/scores"),
+])  # fmt: skip
+def test_where_memory_is_short_a_command_starts_fewer_processes(
+    four_exams: Path, job: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two and the command itself hold three times the libraries, and little beside; here threads stand for them."""
+    module = import_module(job)
+    started: list[int] = []
+
+    def pool(n: int, *_: object) -> ThreadPoolExecutor:
+        started.append(n)
+        return ThreadPoolExecutor(n)
+
+    monkeypatch.setattr("pedseg.workers.ProcessPoolExecutor", pool)
+    monkeypatch.setattr("pedseg.memory.available_gib", lambda: 3.5 * module.LIBRARIES)
+    main = import_module(f"{job.partition('.')[0]}.__main__").main
+    assert main([*words.replace("ROOT", str(four_exams)).split(), "-j", "4"]) == 0
+    assert re.search(r"warning: PS-W170: 4 processes would want .*: 2 are started\n", capsys.readouterr().err)
+    assert started == [2]
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pedseg.errors import InputError, OutputError
-from pedseg.workers import Failure, run_tasks
+from pedseg.workers import Failure, _crash_trace, run_tasks
 
 SLEEPERS = """
 import argparse, os, sys, time
@@ -46,6 +47,12 @@ if __name__ == "__main__":
 """
 """A command whose two processes sleep; a line as it begins, another as each falls asleep."""
 
+SAYS = "(most recent call first):"
+OTHER = f'Fatal Python error: Bus error\n\nThread 0x03 {SAYS}\n  File "/w.py", line 5 in wait'
+FIRST = '  File "/first.py", line 1 in main\n'
+OWN = '  File "/no/a.py", line 7 in mean\n  File "/no/b.py", line 9 in _attempt\n  File "/no/c.py", line 3 in run'
+TOLD = 'Traceback (most recent call last):\n  File "/no/b.py", line 9, in _attempt\n  File "/no/a.py", line 7, in mean'
+
 
 @dataclass(frozen=True)
 class Sum:
@@ -70,8 +77,9 @@ def do(task: Sum) -> str:
     if task.what == "exit":
         os._exit(3)
     if task.what == "crash":
-        signal.signal(signal.SIGSEGV, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGSEGV)
+        ctypes.string_at(0)
+    if task.what == "abort":
+        os.abort()
     if task.what == "memory":
         resource.setrlimit(resource.RLIMIT_AS, (1 << 32, resource.getrlimit(resource.RLIMIT_AS)[1]))
         bytearray(1 << 34)
@@ -149,12 +157,44 @@ def test_a_full_disk_stops_everything(jobs: int) -> None:
         list(run_tasks(do, [Sum("a", "disk"), Sum("b", "x")], jobs=jobs))
 
 
-@pytest.mark.parametrize("end", ["die", "exit", "crash"])
+@pytest.mark.parametrize("end", ["die", "exit"])
 def test_a_process_that_dies_is_named_and_costs_no_other_exam(end: str) -> None:
     tasks = [Sum("a", "x"), Sum("b", end), Sum("c", "y")]
     results = {task.name: result for task, result in run_tasks(do, tasks, jobs=2)}
     assert (results["a"], results["c"]) == ("X", "Y")
-    assert str(results["b"]).startswith("box/b: PS-A128: ")
+    text = "the process that read box/b was killed, such as for want of memory, and left no traceback"
+    assert str(results["b"]) == f"box/b: PS-A128: {text}: free memory, or run again with -j 1"
+
+
+@pytest.mark.parametrize(("end", "why", "line"), [
+    ("crash", "Segmentation fault", "ctypes.string_at(0)"), ("abort", "Aborted", "os.abort()"),
+])  # fmt: skip
+def test_a_process_that_crashes_is_named_with_the_place_where_it_died(end: str, why: str, line: str) -> None:
+    tasks = [Sum("a", "x"), Sum("b", end), Sum("c", "y")]
+    results = {task.name: result for task, result in run_tasks(do, tasks, jobs=2)}
+    assert (results["a"], results["c"]) == ("X", "Y")
+    failure = results["b"]
+    assert isinstance(failure, Failure)
+    text = f"PS-A128: the process that read box/b crashed ({why}), a fault of pedseg or of a library: please report it"
+    assert str(failure.error) == text
+    first, attempt, _, place, code, *_ = failure.trace.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert attempt.endswith(", in _attempt")
+    assert place.startswith(f'  File "{__file__}", line ')
+    assert (place.endswith(", in do"), code.strip()) == (True, line)
+
+
+@pytest.mark.parametrize("words", [
+    f"{OTHER}\n\nCurrent thread 0x02 {SAYS}\n{OWN}\n\nThread 0x01 {SAYS}\n{FIRST}",
+    f"{OTHER}\n\nThread 0x02 {SAYS}\n{OWN}\n\nThread 0x01 {SAYS}\n{FIRST}\n\nExtension modules: a (total: 1)\n",
+])
+def test_of_several_threads_the_one_that_crashed_is_told_and_else_the_one_with_the_exam(words: str) -> None:
+    assert _crash_trace(words).rstrip() == TOLD
+
+
+@pytest.mark.parametrize("words", ["Fatal Python error: Bus error\n\n", OTHER])
+def test_a_crash_without_a_place_has_no_trace(words: str) -> None:
+    assert _crash_trace(words) == ""
 
 
 def test_memory_that_runs_out_is_named_with_its_exam_and_the_place() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from pedseg.errors import OutputError, UsageError
-from pedseg_phantom import PhantomOptions, pedseg_phantom
+from pedseg.errors import InputError, OutputError, UsageError
+from pedseg.workers import Failure
+from pedseg_phantom import PhantomOptions, cohort, pedseg_phantom
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -26,6 +28,18 @@ def test_processes_and_neighbours_do_not_change_a_patient(tmp_path: Path) -> Non
     (folder,) = pedseg_phantom(["shoulder"], 1, tmp_path / "alone", options=alone)
     assert folder == tmp_path / "alone" / "shoulder" / "shoulder_002"
     assert _digests(folder) == _digests(tmp_path / "many" / "shoulder" / "shoulder_002")
+
+
+def test_where_a_process_crashed_is_said_before_the_cohort_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def crashed(_: object, works: Sequence[cohort.Work], *, jobs: int) -> Iterator[tuple[cohort.Work, Failure]]:
+        yield works[0], Failure(works[0].key, InputError("PS-A128", f"{jobs} crashed"), "Traceback: a.py")
+
+    monkeypatch.setattr(cohort, "run_tasks", crashed)
+    with pytest.raises(InputError, match="PS-A128: 1 crashed"):
+        pedseg_phantom(["ankle"], 1, tmp_path, options=PhantomOptions(matrix=32, jobs=1))
+    assert caplog.messages[-1] == "ankle/ankle_000: PS-A128: 1 crashed\nTraceback: a.py"
 
 
 def test_no_patients_are_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from pedseg.domains import Domain, load_domains
 from pedseg.errors import InputError
 from pedseg.plan.fingerprint import ExamFacts, Fingerprint, StructureFacts
 from pedseg.storage.cases import Case, source_digest
+from pedseg.workers import Failure
 from pedseg_plan import survey as module
 from pedseg_plan.measure import Measured
 from pedseg_plan.sources import Source
@@ -112,6 +113,20 @@ def test_a_refusal_is_the_exams_and_a_fault_of_pedseg_nobodys(raw: Path, monkeyp
     with pytest.raises(RuntimeError, match="ankle/a: KeyError, a fault of pedseg itself") as caught:
         survey(sources(raw, (ANKLE,)), None, 1)
     assert words not in str(caught.value)
+
+
+def test_where_a_process_crashed_is_said_before_its_exam_is_listed(
+    raw: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def crashed(_: object, tasks: Sequence[Task], *, jobs: int) -> Iterator[tuple[Task, Failure]]:
+        for task, trace in zip(tasks, ("", "Traceback: b.py"), strict=True):
+            yield task, Failure(task.key, InputError("PS-A128", f"{jobs} crashed"), trace)
+
+    monkeypatch.setattr(module, "run_tasks", crashed)
+    results = survey(sources(raw, (ANKLE,)), None, 1)
+    assert [[e.code for e in r.faults] for r in results] == [["PS-A128"], ["PS-A128"]]
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warned == ["ankle/b: PS-A128: 1 crashed\nTraceback: b.py"]
 
 
 def test_memory_is_that_of_the_largest_exam(tmp_path: Path) -> None:
