@@ -105,21 +105,6 @@ class Series:
         """Echo Time."""
         return self.first.echo_time_ms
 
-    @property
-    def modality(self) -> str:
-        """Modality."""
-        return str(self.first.facts.get("modality", ""))
-
-    @property
-    def body_part(self) -> str:
-        """Body Part Examined, upper case; empty where missing."""
-        return str(self.first.facts.get("body_part", ""))
-
-    @property
-    def laterality(self) -> str:
-        """L, R or what the file says; empty where missing."""
-        return str(self.first.facts.get("laterality", ""))
-
     def line(self) -> str:
         """One line for a person who must choose."""
         columns, rows = self.matrix
