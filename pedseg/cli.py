@@ -22,7 +22,7 @@ from pedseg.streams import UnheardError, mute, ready_streams, say
 DISCLAIMER = "Research only, not a medical device."
 NO_JOBS = "changes nothing here: one exam or fold is done at a time"
 """Nor are threads, which are torch's (`OMP_NUM_THREADS`): another number of them changes the last bits."""
-OWN = ("output", "workspace", "model", "pretrained", "predictions", "run")
+OWN = ("output", "workspace", "model", "predictions", "run")
 """Flags whose paths end in the user's own word: for what pedseg makes, and for methods that are compared."""
 Job = Callable[[argparse.Namespace], "int | None"]
 
