@@ -135,8 +135,7 @@ def group_frames(frames: Sequence[Frame]) -> tuple[Series, ...]:
 
 def projections(frames: Sequence[Frame]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """(n,) mm: positions along the normal of the first image."""
-    normal = np.cross(*np.reshape(frames[0].orientation or (0.0,) * 6, (2, 3)))
-    return np.asarray([frame.position or (0.0, 0.0, 0.0) for frame in frames]) @ normal
+    return np.asarray([frame.position or (0.0, 0.0, 0.0) for frame in frames]) @ frames[0].normal
 
 
 def _stacks(series: Belonging) -> list[Series]:
