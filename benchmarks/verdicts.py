@@ -18,7 +18,7 @@ MAX_INFLATED = 1 << 24
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 GREY_SHARE = 1e-4
 """Grey values may differ by this part of their range: a reader may round them."""
-CHOICES = ("PS-A20", "PS-A25", "PS-A26", "PS-A27", "PS-A31")
+CHOICES = ("PS-A20", "PS-A25", "PS-A26", "PS-A31")
 """Refusals where one of several volumes is to be chosen: any of them, whole, is a defensible answer."""
 RIGHT, REFUSED, PICKED, WARNED, SILENT, LOST = COLUMNS = (
     "right",

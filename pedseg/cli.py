@@ -24,7 +24,7 @@ NO_JOBS = "changes nothing here: one exam or fold is done at a time"
 NO_SEED = "changes nothing here: nothing is drawn"
 SEED_OF_PLAN = "instead of the plan's"
 """Nor are threads, which are torch's (`OMP_NUM_THREADS`): another number of them changes the last bits."""
-OWN = ("output", "workspace", "model", "pretrained", "predictions", "run")
+OWN = ("output", "workspace", "model", "predictions", "run")
 """Flags whose paths end in the user's own word: for what pedseg makes, and for methods that are compared."""
 Job = Callable[[argparse.Namespace], "int | None"]
 

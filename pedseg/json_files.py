@@ -11,7 +11,7 @@ from typing import Any
 
 from pedseg.errors import UsageError
 from pedseg.schema import LineOf, Model, parse
-from pedseg.text_files import read_text, shown
+from pedseg.text_files import quoted, read_text
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 64
@@ -113,13 +113,13 @@ def _no_constant(name: str) -> Any:
 
 def _whole(digits: str) -> int:
     if len(digits) > 20 or abs(value := int(digits)) >= LARGEST:
-        raise ValueError(f"the number {shown(digits)} is too large")
+        raise ValueError(f"the number {quoted(digits)} is too large")
     return value
 
 
 def _real(digits: str) -> float:
     if not math.isfinite(value := float(digits)):
-        raise ValueError(f"the number {shown(digits)} is too large")
+        raise ValueError(f"the number {quoted(digits)} is too large")
     return value
 
 
@@ -128,7 +128,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-        raise ValueError(f"key {shown(twice)!r} stands twice")
+        raise ValueError(f"key {quoted(twice)!r} stands twice")
     return values
 
 

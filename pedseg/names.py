@@ -1,6 +1,6 @@
-"""Names a person may give, listed once: of networks, decoders, schemes, bone strategies, objectives and presets.
+"""Names a person may give, listed once: of networks, decoders, schemes, bone strategies, objectives, presets, outputs.
 
-Commands offer them, plans accept them. Nothing slow is imported here, for `--help` shows them.
+Commands offer them, plans and predicting accept them. Nothing slow is imported here, for `--help` shows them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ Scheme = Literal["dsl", "shared", "individual", "transfer"]
 Strategy = Literal["multi", "individual", "global"]
 Precision = Literal["float32", "bfloat16", "float16"]
 ObjectiveName = Literal["ce", "ssc", "msc", "mjap", "ssc+mjap", "msc+mjap", "shape", "adv", "shape+adv", "spar"]
+NIFTI, DICOM_SEG = FORMATS = ("nifti", "dicom-seg")
+"""Of labels."""
+BINARY = "binary"
+SEG_TYPES = (BINARY, "labelmap")
+"""Of a DICOM SEG."""
 
 
 def preset_names() -> tuple[str, ...]:

@@ -37,7 +37,7 @@ _WORDS = frozenset(_WORD_LIST.split())
 """Joints and bones, kinds of files, of exams and of sequences, and which of them."""
 HIDDEN = "…"
 """Stands for a name that is not shown."""
-IMAGE_ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm", ".zip")
+KNOWN_ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".dcm", ".zip")
 _PLACE_LIST = """
     home Users user users mnt media Volumes var opt srv local usr share torch hub checkpoints plans plan cache
     runs default main states
@@ -192,7 +192,7 @@ def _told(place: Path, last: str) -> str:
 
 def _bare_names(path: Path) -> set[str]:
     """The last name of a path with and without its ending, where it may be a patient's."""
-    ending = next((e for e in IMAGE_ENDINGS if path.name.lower().endswith(e)), "")
+    ending = next((e for e in KNOWN_ENDINGS if path.name.lower().endswith(e)), "")
     names = {path.name, path.stem, path.name.removesuffix(path.name[len(path.name) - len(ending) :])}
     return {name for name in names if name and name not in _PLACES and not is_plain(name)}
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from pedseg.errors import UsageError, did_you_mean
-from pedseg.text_files import shown
+from pedseg.text_files import quoted
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = Sequence[str | int]
@@ -44,10 +44,10 @@ def parse(
         first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
         place, text = first["loc"], " ".join(str(first["msg"]).removeprefix("Value error, ").split())
         if first["type"] == "extra_forbidden":
-            text = f"no such key; {did_you_mean(shown(place[-1]), known_keys(model, place[:-1]))}"
+            text = f"no such key; {did_you_mean(quoted(place[-1]), known_keys(model, place[:-1]))}"
         line = line_of(place) if line_of and place else None
         at = f"{where}:{line}" if line else where
-        named = ".".join(shown(part) for part in place) or "file"
+        named = ".".join(quoted(part) for part in place) or "file"
         raise UsageError("PS-A96", f"{at}: {named}: {text}: {advice}") from error
 
 

@@ -40,6 +40,6 @@ def read_text(path: Path, max_bytes: int, advice: str) -> str:
         raise UsageError("PS-A96", text) from error
 
 
-def shown(name: object) -> str:
+def quoted(name: object) -> str:
     """A name out of a file as a message may repeat it: one short line, nothing that a terminal obeys."""
     return one_line(str(name), SHOWN)

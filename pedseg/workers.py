@@ -186,7 +186,7 @@ def _end(processes: Sequence[multiprocessing.process.BaseProcess]) -> None:
 
 @contextmanager
 def _held(*numbers: int) -> Iterator[None]:
-    """Ctrl-C goes to processes that still import too: those started inside hear none, this one does behind."""
+    """Signals reach processes that still import too: those started inside hear none of these, this one does behind."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield

@@ -10,7 +10,7 @@ import yaml
 
 from pedseg.errors import UsageError
 from pedseg.schema import Model, parse
-from pedseg.text_files import read_text, shown
+from pedseg.text_files import quoted, read_text
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 20
@@ -48,9 +48,9 @@ def yaml_value(text: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "unknown"
-        raise UsageError("PS-A96", f"{where}{line} is not YAML: {shown(reason)}") from error
+        raise UsageError("PS-A96", f"{where}{line} is not YAML: {quoted(reason)}") from error
     except (ValueError, LookupError, AttributeError, TypeError) as error:  # PyYAML on a date or a number that is none
-        raise UsageError("PS-A96", f"{where} is not YAML: a value is not of its type: {shown(error)}") from error
+        raise UsageError("PS-A96", f"{where} is not YAML: a value is not of its type: {quoted(error)}") from error
 
 
 def yaml_line(text: str, place: Sequence[str | int]) -> int | None:
@@ -96,7 +96,7 @@ class _Loader(yaml.SafeLoader):
             keys = [key for key, _ in node.value]
             earlier = [{key.value for key in keys[:i]} for i in range(len(keys))]
             twice = next((key for key, before in zip(keys, earlier, strict=True) if key.value in before), keys[-1])
-            raise _refusal(f"key {shown(twice.value)!r} stands twice", twice)
+            raise _refusal(f"key {quoted(twice.value)!r} stands twice", twice)
         return values
 
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pedseg.errors import ModelError, Notice, PedsegError, UsageError
+from pedseg.errors import ModelError, Notice, PedsegError, UsageError, one_line
 from pedseg.plan import DomainPlan
 from pedseg.storage.cases import Case, planned_case
-from pedseg.storage.masks import printable
 from pedseg.storage.runs import KeptPrediction, RunPredictions, find_test_predictions, plan_exams, weights_of
 from pedseg.workspace import Workspace, real_path
 from pedseg_evaluate.exam import Task
@@ -67,7 +66,7 @@ def _run_source(name: str, folder: Path, workspace: Workspace, options: Evaluate
 
 def _facts(folder: Path, found: RunPredictions, tested: dict[str, str]) -> dict[str, Any]:
     return {
-        "run": printable(folder.name),
+        "run": one_line(folder.name),
         "plan": found.plan.digest,
         "name": found.plan.name,
         "folds": {k: v for n in found.finished for k, v in weights_of(folder / f"fold_{n}").items()},

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pedseg.domains import Domain, load_domains
-from pedseg.errors import InputError, PedsegError, UsageError
+from pedseg.errors import InputError, PedsegError, UsageError, one_line
 from pedseg.plan import Plan
 from pedseg.privacy import HIDDEN, shown
 from pedseg.storage.cases import Case
-from pedseg.storage.masks import FoundMasks, find_masks, printable, reference_domain
+from pedseg.storage.masks import FoundMasks, find_masks, reference_domain
 from pedseg.workspace import Workspace, real_path
 from pedseg_evaluate.exam import Task
 from pedseg_evaluate.folders import check_folders, find_images, of_domain, other_domain
@@ -88,7 +88,7 @@ def method_names(found: Sequence[str], options: EvaluateOptions) -> tuple[str, .
     names = options.names or tuple(found)
     if len(names) != len(found):
         raise UsageError("PS-A120", f"{len(found)} methods need {len(found)} --names, got {len(names)}")
-    if foreign := [printable(name) for name in names if printable(name) != name]:
+    if foreign := [one_line(name) for name in names if one_line(name) != name]:
         text = f"the name {foreign[0]!r} is not UTF-8, or holds control characters"
         raise UsageError("PS-A99", f"{text}: name the methods with --names")
     if len({folder_name(name).casefold() for name in names}) < len(names):
@@ -152,14 +152,14 @@ def _folder_source(name: str, folder: Path, domains: Sequence[Domain], options: 
         task = Task(name, "", numbered, place, values=values, tolerance_mm=options.tolerance_mm)
         _gather(task, place, beside, into=found)
     if not found.tasks:
-        raise next(iter(found.faults.values()), None) or _never_met(printable(folder.name), found)
-    given = shown(printable(options.references.name), HIDDEN) if options.references else None
+        raise next(iter(found.faults.values()), None) or _never_met(one_line(folder.name), found)
+    given = shown(one_line(options.references.name), HIDDEN) if options.references else None
     return Source(
         name,
         tuple(found.tasks),
         tuple(found.missing),
         tuple(found.unscored),
-        {"predictions": shown(printable(folder.name), HIDDEN), "references": given},
+        {"predictions": shown(one_line(folder.name), HIDDEN), "references": given},
         folders=tuple(filter(None, (folder, options.references, options.images))),
         failed={exam: str(error) for exam, error in found.faults.items()},
     )

@@ -24,7 +24,7 @@ from pedseg.storage.cases import (
     read_labels,
     source_digest,
 )
-from pedseg.text_files import shown
+from pedseg.text_files import quoted
 from pedseg.volumes import Volume
 from pedseg.volumes.geometry import PLANES
 from pedseg.volumes.intensity import ROBUST
@@ -186,7 +186,7 @@ def _undeclared(case: Case, domain: Domain, labels: NDArray[np.uint8]) -> InputE
     """A structure without a voxel may be there and not be labelled: learning it as background would be wrong."""
     present = {name for name, label in domain.labels.items() if (labels == label).any()}
     if unknown := sorted(set(case.absent) - set(domain.labels)):
-        text = f"no structure is called {shown(unknown[0])}; {did_you_mean(unknown[0], domain.labels)}"
+        text = f"no structure is called {quoted(unknown[0])}; {did_you_mean(unknown[0], domain.labels)}"
         return InputError("PS-A74", f"absent of {case.name} names what the domain has not: {text}")
     if both := sorted(present.intersection(case.absent)):
         return InputError("PS-A74", f"{', '.join(both)} is declared absent and has voxels: correct one of the two")

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from pedseg.cli import NO_JOBS, NO_SEED, make_parser, positive, run
+from pedseg.names import BINARY, FORMATS, NIFTI, SEG_TYPES
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,11 +35,11 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--phase", type=int, help="which phase of a series")
     _add_reading(flags)
     flags.add_argument(
-        "--formats", nargs="+", choices=["nifti", "dicom-seg"], default=["nifti"],
+        "--formats", nargs="+", choices=FORMATS, default=[NIFTI],
         help="labels.nii.gz, and labels.dcm, which contains the patient identity of the source",
     )
     flags.add_argument(
-        "--seg-type", choices=["binary", "labelmap"], default="binary", help="of a DICOM SEG; few viewers read labelmap"
+        "--seg-type", choices=SEG_TYPES, default=BINARY, help="of a DICOM SEG; few viewers read labelmap"
     )
     flags.add_argument(
         "--no-postprocess", dest="postprocess", action="store_false", help="leave labels as the network gives them"

@@ -13,13 +13,14 @@ from pedseg.dicom.words import part_of_body
 from pedseg.errors import ExitCode, ModelError, Notice, OutputError, PedsegError, UsageError
 from pedseg.exhaustion import memory_for
 from pedseg.memory import Estimate, fitting_jobs
+from pedseg.names import DICOM_SEG, FORMATS, NIFTI, SEG_TYPES
 from pedseg.plan.memory import plan_prediction_gib
 from pedseg.privacy import scrub
 from pedseg.storage.inputs import ALONE, EVERY, Exam, every_series, find_exams, is_image_file, read_exam
 from pedseg.storage.runs import is_current
 from pedseg.storage.sizes import size_of
 from pedseg.workspace import Workspace, digest_of, real_path, write_json
-from pedseg_predict.options import DICOM_SEG, FORMATS, NIFTI, PredictOptions
+from pedseg_predict.options import PredictOptions
 
 if TYPE_CHECKING:
     from pedseg.dicom.segmentation_source import SegmentationSource
@@ -67,7 +68,7 @@ def pedseg_predict(
         with unpacked(options.model, "model") as folder:
             return pedseg_predict(source, output, workspace, options=replace(options, model=folder))
     exams = find_exams(source, each=options.each)
-    _check_formats(exams, options.formats)
+    _check_formats(exams, options)
     if options.choice.series == EVERY:
         exams = every_series(exams, options.choice.options)
     single = len(exams) == 1 and exams[0].series is None and not options.each
@@ -222,10 +223,12 @@ def _check_weights(model: Model, wanted: Sequence[str] | None) -> None:
     raise ModelError("PS-A140", f"other weights than --require-sha256 wants: {found}: name the right model with -m")
 
 
-def _check_formats(exams: Sequence[Exam], formats: Sequence[str]) -> None:
-    if unknown := sorted(set(formats) - set(FORMATS)):
+def _check_formats(exams: Sequence[Exam], options: PredictOptions) -> None:
+    if unknown := sorted(set(options.formats) - set(FORMATS)):
         raise UsageError("PS-A120", f"unknown format {unknown[0]!r}: choose of {', '.join(FORMATS)}")
-    if DICOM_SEG in formats and any(is_image_file(exam.path) for exam in exams):
+    if options.seg_type not in SEG_TYPES:
+        raise UsageError("PS-A120", f"unknown seg_type {options.seg_type!r}: choose of {', '.join(SEG_TYPES)}")
+    if DICOM_SEG in options.formats and any(is_image_file(exam.path) for exam in exams):
         text = "a DICOM SEG belongs to a DICOM series, the input is an image file"
         raise UsageError("PS-A120", f"{text}: write --formats nifti")
 

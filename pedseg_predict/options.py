@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pedseg.names import BINARY, NIFTI
 from pedseg.storage.inputs import Choice
-
-NIFTI, DICOM_SEG = FORMATS = ("nifti", "dicom-seg")
-BINARY, LABELMAP = SEG_TYPES = ("binary", "labelmap")
 
 
 @dataclass(frozen=True)
@@ -22,10 +20,10 @@ class PredictOptions:
         device: `auto`, `cpu`, `cuda[:n]` or `mps`.
         overwrite: replace earlier outputs.
         each: every folder inside the input is a DICOM exam.
-        formats: of the labels, of `FORMATS`.
+        formats: of the labels, of `names.FORMATS`.
         resume: leave exams alone that the same weights have segmented into the output.
         postprocess: as the plan says; False leaves labels as the network gives them.
-        seg_type: of a DICOM SEG, of `SEG_TYPES`.
+        seg_type: of a DICOM SEG, of `names.SEG_TYPES`.
         weights: sha256 of each fold's weights; others are refused. None takes any.
     """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pedseg.errors import InputError, UsageError
+from pedseg.errors import InputError, Notice, UsageError
 from pedseg.memory import Estimate, fitting_jobs
 from pedseg.plan import Fold, Plan, load_plan
 from pedseg.plan.encoder import encoder_weights
@@ -153,4 +153,5 @@ def _announce(name: str, fold: Fold, folder: Path) -> None:
     sizes = ", ".join(f"{d} {len(c)}" for d, c in fold.train.items())
     log.info("fold %s: training on %s exams; %s", name, sizes, folder)
     if any(set(fold.validation.get(d, ())) & set(c) for d, c in fold.train.items()):
-        log.warning("PS-W89: fold %s has no validation exam of its own: training exams stand in, Dice flatters", name)
+        text = f"fold {name} has no validation exam of its own: training exams stand in, Dice flatters"
+        log.warning("%s", Notice("PS-W89", text))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from pedseg.errors import ExitCode, ModelError, PedsegError
+from pedseg.errors import ExitCode, ModelError, Notice, PedsegError
 from pedseg.plan import Fold
 from pedseg.storage.cases import planned_case, read_exam
 from pedseg.storage.runs import Part, is_current, left_out
@@ -72,7 +72,7 @@ def keep_predictions(folder: Path, fold: Fold, workspace: Workspace, *, device: 
             _predict(exam, folder, model, workspace, device)
         except PedsegError as error:
             failed[str(exam)] = error
-            log.warning("PS-W129: %s of %s is not predicted: %s", exam, folder.name, error)
+            log.warning("%s", Notice("PS-W129", f"{exam} of {folder.name} is not predicted: {error}"))
     if failed:
         write_json(folder / FAILED, {name: str(error) for name, error in failed.items()})
     return failed
@@ -89,7 +89,8 @@ def calibrate(runs: Sequence[Path]) -> None:
             if path := write_agreement(run):
                 log.info("agreement of folds: %s", path)
         except ModelError as error:
-            log.warning("PS-W130: agreement of the folds of %s is not calibrated: %s", run.name, error)
+            text = f"agreement of the folds of {run.name} is not calibrated: {error}"
+            log.warning("%s", Notice("PS-W130", text))
 
 
 def exit_code(folders: Sequence[Path]) -> ExitCode:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pedseg.errors import UsageError
-from pedseg.text_files import SHOWN, read_text, shown
+from pedseg.text_files import SHOWN, quoted, read_text
 
 
 @pytest.mark.parametrize("data", ["a: é\n".encode(), "\ufeffa: é\n".encode()], ids=["plain", "mark"])
@@ -38,6 +38,6 @@ def test_nothing_and_a_folder_are_told_apart(tmp_path: Path) -> None:
         read_text(tmp_path, 1 << 20, "write it")
 
 
-def test_a_name_is_shown_short_and_without_commands_to_a_terminal() -> None:
-    assert shown("a\x1b[31m\n") == "a?[31m?"
-    assert shown("x" * (SHOWN + 1)) == "x" * SHOWN + "..."
+def test_a_name_is_quoted_short_and_without_commands_to_a_terminal() -> None:
+    assert quoted("a\x1b[31m\n") == "a?[31m?"
+    assert quoted("x" * (SHOWN + 1)) == "x" * SHOWN + "..."

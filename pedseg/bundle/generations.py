@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from pedseg.errors import ModelError, OutputError
+from pedseg.errors import ModelError, Notice, OutputError
 from pedseg.networks.state_dicts import read_tensors
 from pedseg.workspace import atomic_write, file_digest, put_bytes, write_text
 
@@ -63,7 +63,7 @@ class Generations:
         for path, state in kept.items():
             if states and path not in states:
                 fault = "is damaged" if state is None else "holds no state of a training"
-                log.warning("PS-W86: %s %s: the other generation is taken", path.name, fault)
+                log.warning("%s", Notice("PS-W86", f"{path.name} {fault}: the other generation is taken"))
         if kept and not states:
             raise _none_loads(self.root.name, damaged=None in kept.values())
         return max(states.values(), key=lambda s: (int(s["epoch"]), int(s.get("step", 0))), default=None)

@@ -72,8 +72,7 @@ def _near(a: tuple[float, ...] | None, b: tuple[float, ...] | None, tolerance: f
 
 def parallel(a: Frame, b: Frame) -> bool:
     """Whether two images lie in parallel planes, whatever their rows and columns."""
-    normals = [np.cross(*np.reshape(f.orientation or (0.0,) * 6, (2, 3))) for f in (a, b)]
-    return bool(abs(normals[0] @ normals[1]) > PARALLEL)
+    return bool(abs(a.normal @ b.normal) > PARALLEL)
 
 
 def snapped(frames: Sequence[Frame]) -> list[Frame]:

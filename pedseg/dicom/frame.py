@@ -10,10 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pedseg.dicom.header import NATIVE, UNDEFINED, Header
 from pedseg.dicom.private import private_facts
 from pedseg.dicom.tags import DOUBLE_PIXELS, FLOAT_PIXELS, MODALITY_LUT, REAL_WORLD_VALUES
-from pedseg.dicom.values import number, place_of, plain, rescale_value, whole
+from pedseg.dicom.values import complex_first, number, place_of, plain, rescale_value, whole
 from pedseg.dicom.words import MODALITIES, SIDES, one_of, scanner
 from pedseg.errors import InputError, PedsegError
 
@@ -143,6 +146,11 @@ class Frame:
     def place(self) -> tuple[float, ...]:
         """The position to a thousandth of a mm: equal for images of one slice."""
         return tuple(round(value, 3) for value in self.snapped or self.position or ())
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """(3,) square to rows and columns, LPS; zeros where the orientation is missing."""
+        return np.cross(*np.reshape(self.orientation or (0.0,) * 6, (2, 3)))
 
     @property
     def localizer(self) -> bool:
@@ -290,9 +298,3 @@ def _phase(header: Header) -> PhaseKey:
         repetition_time=number(header.text("RepetitionTime")),
         sequence=tuple(word.strip().upper() for word in header.text("ScanningSequence").split("\\") if word.strip()),
     )
-
-
-def complex_first(component: str, types: tuple[str, ...]) -> tuple[str, ...]:
-    """The kind of an image: Complex Image Component, where it is told, before the further values of Image Type."""
-    words = component.strip().upper()
-    return (words, *types[2:]) if words else types[2:]

@@ -11,17 +11,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from pedseg.dicom.bounded import BoundedFile
-from pedseg.dicom.frame import (
-    Frame,
-    PhaseKey,
-    PixelData,
-    check_complete,
-    complex_first,
-    describe,
-    pixel_data,
-)
+from pedseg.dicom.frame import Frame, PhaseKey, PixelData, check_complete, describe, pixel_data
 from pedseg.dicom.header import PARSE_FAULTS, Header
-from pedseg.dicom.values import number, place_of, plain, rescale_value, whole
+from pedseg.dicom.values import complex_first, number, place_of, plain, rescale_value, whole
 from pedseg.dicom.words import SIDES, one_of
 from pedseg.errors import InputError, PedsegError
 

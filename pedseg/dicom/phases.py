@@ -167,8 +167,7 @@ def _rounded(value: Any) -> Any:
 
 def _places_along(first: Frame, frames: Sequence[Frame]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """(n,) mm, ascending: the different places of images along the normal of the first."""
-    normal = np.cross(*np.reshape(first.orientation or (0.0,) * 6, (2, 3)))
-    return np.sort(np.array(sorted({f.place or (0.0, 0.0, 0.0) for f in frames})) @ normal)
+    return np.sort(np.array(sorted({f.place or (0.0, 0.0, 0.0) for f in frames})) @ first.normal)
 
 
 def _even(along: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:

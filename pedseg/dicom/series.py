@@ -105,21 +105,6 @@ class Series:
         """Echo Time."""
         return self.first.echo_time_ms
 
-    @property
-    def modality(self) -> str:
-        """Modality."""
-        return str(self.first.facts.get("modality", ""))
-
-    @property
-    def body_part(self) -> str:
-        """Body Part Examined, upper case; empty where missing."""
-        return str(self.first.facts.get("body_part", ""))
-
-    @property
-    def laterality(self) -> str:
-        """L, R or what the file says; empty where missing."""
-        return str(self.first.facts.get("laterality", ""))
-
     def line(self) -> str:
         """One line for a person who must choose."""
         columns, rows = self.matrix
@@ -150,8 +135,7 @@ def group_frames(frames: Sequence[Frame]) -> tuple[Series, ...]:
 
 def projections(frames: Sequence[Frame]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """(n,) mm: positions along the normal of the first image."""
-    normal = np.cross(*np.reshape(frames[0].orientation or (0.0,) * 6, (2, 3)))
-    return np.asarray([frame.position or (0.0, 0.0, 0.0) for frame in frames]) @ normal
+    return np.asarray([frame.position or (0.0, 0.0, 0.0) for frame in frames]) @ frames[0].normal
 
 
 def _stacks(series: Belonging) -> list[Series]:

@@ -74,6 +74,12 @@ def rescale_value(text: str, missing: float, name: str) -> float:
     return value
 
 
+def complex_first(component: str, types: tuple[str, ...]) -> tuple[str, ...]:
+    """The kind of an image: Complex Image Component, where it is told, before the further values of Image Type."""
+    words = component.strip().upper()
+    return (words, *types[2:]) if words else types[2:]
+
+
 def plain(text: str) -> str:
     """Text from a file made fit for a terminal and a report: printable, at most 64 characters."""
     return one_line(text[:64])

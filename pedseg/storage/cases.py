@@ -18,7 +18,7 @@ from pedseg.plan import DomainPlan
 from pedseg.schema import parse
 from pedseg.storage.labels import onto_grid, onto_larger_grid, refuse_empty, remap_labels
 from pedseg.storage.segment_names import named_labels, named_values
-from pedseg.text_files import shown
+from pedseg.text_files import quoted as shown
 from pedseg.volumes import Geometry, Volume
 from pedseg.volumes.nifti import read_image
 from pedseg.workspace import NAME, Workspace, digest_of

@@ -63,7 +63,7 @@ def find_masks(folder: Path) -> FoundMasks:
         try:
             _take(path, found)
         except PedsegError as error:  # of this exam alone
-            faults[printable(_exam_of(path))] = error
+            faults[one_line(_exam_of(path))] = error
     if not found and not faults:
         raise InputError("PS-A04", f"no mask in {folder}: put each there as <exam>.nii.gz or <exam>/labels.nii.gz")
     return FoundMasks({exam: path for exam, path in found.items() if exam not in faults}, faults)
@@ -81,11 +81,6 @@ def reference_domain(folder: Path, domain: Domain) -> Domain:
     if any(s.source_value for s in domain.structures) or not (dataset / "dataset.json").is_file():
         return domain
     return nnunet_domain(dataset, domain)
-
-
-def printable(name: str) -> str:
-    """A file name as text that can be written: question marks for bytes that are no UTF-8, and control characters."""
-    return one_line(name.encode("utf-8", "replace").decode("utf-8"))
 
 
 def read_mask(
@@ -155,8 +150,8 @@ def _take(path: Path, found: dict[str, Path]) -> None:
     if mask is None:
         return
     exam = _exam_of(path)
-    if printable(exam) != exam:
-        name = printable(path.name)
+    if one_line(exam) != exam:
+        name = one_line(path.name)
         raise UsageError("PS-A99", f"the file name {name!r} is not UTF-8, or holds control characters: rename it")
     if exam in found:
         raise _several(exam, found[exam], mask)
@@ -193,8 +188,8 @@ def _exam_of(path: Path) -> str:
 
 
 def _several(exam: str, one: Path, other: Path) -> InputError:
-    names = " and ".join(printable(f"{path.parent.name}/{path.name}") for path in (one, other))
-    return InputError("PS-A134", f"{printable(exam)}: {names} are both masks of the same: keep the one that is meant")
+    names = " and ".join(one_line(f"{path.parent.name}/{path.name}") for path in (one, other))
+    return InputError("PS-A134", f"{one_line(exam)}: {names} are both masks of the same: keep the one that is meant")
 
 
 def _by_label(values: Mapping[str, tuple[int, ...]], domain: Domain) -> dict[int, tuple[int, ...]]:
@@ -225,7 +220,7 @@ def _read(path: Path, domain: Domain, values: Values | None, where: str) -> Volu
 
 def _read_folder(folder: Path, domain: Domain, values: Values | None, where: str) -> Volume:
     """One mask whatever its name, or one binary mask a structure, named as the structures are."""
-    called = {path: (printable(_exam_of(path)),) for path in _files(folder)}
+    called = {path: (one_line(_exam_of(path)),) for path in _files(folder)}
     if len(called) == 1:
         (only,) = called
         try:
@@ -251,7 +246,7 @@ def _joined(matched: Mapping[int, tuple[Path, ...]], notices: tuple[Notice, ...]
         if others:
             raise _several(where, path, others[0])
         part = read_image(path)
-        name = f"{where}/{printable(path.name)}"
+        name = f"{where}/{one_line(path.name)}"
         inside = binary_mask(part.array, name)
         first = first or part.with_array(np.zeros(part.shape, np.uint8))
         inside = _same_grid(inside, part, first, name)

@@ -90,20 +90,6 @@ class SliceGrid:
         return tuple((self.geometry.shape[axis], flip) for axis, flip in zip(self.axes, self.flips, strict=True))
 
     @property
-    def stack_geometry(self) -> Geometry:
-        """The grid of the whole target stack (N, rows, columns), windows put together."""
-        rows, columns = self.pairs
-        to_source = np.zeros((4, 4))
-        to_source[3, 3] = 1
-        starts = (0.0, rows.source_index[0], columns.source_index[0])
-        steps = (1.0, *(self.spacing_mm / pair.spacing_mm for pair in (rows, columns)))
-        for column, (axis, flip) in enumerate(zip(self.axes, self.flips, strict=True)):
-            sign = -1.0 if flip else 1.0
-            to_source[axis, column] = sign * steps[column]
-            to_source[axis, 3] = starts[column] if not flip else self.geometry.shape[axis] - 1 - starts[column]
-        return Geometry((self.n_slices, *self.size), self.geometry.affine @ to_source)
-
-    @property
     def notices(self) -> tuple[Notice, ...]:
         """PS-W121 where one window does not cover a slice."""
         if len(self.offsets) == 1:

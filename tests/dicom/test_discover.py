@@ -17,5 +17,4 @@ def test_series_are_listed_by_number_with_their_grid(tmp_path: Path) -> None:
     assert [(s.index, s.number, s.n_slices) for s in found.series] == [(1, 1, 9), (2, 2, 10), (3, 3, 11)]
     assert found.series[0].matrix == (40, 48)
     assert found.series[0].spacing_mm == pytest.approx((0.25, 0.30, 0.8), abs=1e-8)
-    assert (found.series[0].body_part, found.series[0].modality) == ("KNEE", "MR")
     assert (found.n_files, found.skipped, found.passed_over) == (30, {}, "")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from frames import frame
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 
-from pedseg.dicom.frame import SeriesKey, check_complete, complex_first, describe, facts, pixel_data, single_frame
+from pedseg.dicom.frame import SeriesKey, check_complete, describe, facts, pixel_data, single_frame
 from pedseg.dicom.header import UNDEFINED, Header
 from pedseg.dicom.tags import DOUBLE_PIXELS, FLOAT_PIXELS, MODALITY_LUT, REAL_WORLD_VALUES, TAGS
 from pedseg.errors import PedsegError
@@ -132,7 +133,6 @@ def test_places_are_equal_to_a_thousandth_and_a_shared_one_comes_first() -> None
     assert frame(image_type=("ORIGINAL", "PRIMARY", "LOCALIZER")).localizer
 
 
-@pytest.mark.parametrize(("component", "kind"), [("", ("M", "ND")), (" phase ", ("PHASE", "M", "ND"))])
-def test_the_complex_component_comes_before_the_further_values(component: str, kind: tuple[str, ...]) -> None:
-    assert complex_first(component, ("ORIGINAL", "PRIMARY", "M", "ND")) == kind
-    assert complex_first("", ("ORIGINAL",)) == ()
+def test_the_normal_is_square_to_rows_and_columns_and_nothing_without_them() -> None:
+    np.testing.assert_array_equal(frame(orientation=(0.0, 1, 0, 0, 0, -1)).normal, [-1, 0, 0])
+    np.testing.assert_array_equal(frame(orientation=None).normal, [0, 0, 0])

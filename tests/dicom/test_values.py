@@ -8,6 +8,7 @@ from pedseg.dicom.values import (
     FARTHEST_MM,
     MAX_PIXEL_MM,
     MIN_PIXEL_MM,
+    complex_first,
     decimals,
     number,
     place_of,
@@ -91,3 +92,9 @@ def test_names_are_fit_for_a_line() -> None:
     assert plain("a\nb\x1b" + "c" * 99) == "a?b?" + "c" * 60
     names = ("1.2.840.10008.1.2.1", "1.3.46.670589.11", "Doe^Jane", "1.2 x")
     assert [uid_name(uid) for uid in names] == ["Explicit VR Little Endian", "1.3.46.670589.11", "no UID", "no UID"]
+
+
+@pytest.mark.parametrize(("component", "kind"), [("", ("M", "ND")), (" phase ", ("PHASE", "M", "ND"))])
+def test_the_complex_component_comes_before_the_further_values(component: str, kind: tuple[str, ...]) -> None:
+    assert complex_first(component, ("ORIGINAL", "PRIMARY", "M", "ND")) == kind
+    assert complex_first("", ("ORIGINAL",)) == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -15,8 +16,10 @@ from pydicom.dataset import Dataset
 from tiny import make_exam
 
 from pedseg.domains import load_domains
+from pedseg.errors import UsageError
 from pedseg.storage.runs import weights_of
 from pedseg.volumes.nifti import write_nifti
+from pedseg_predict import PredictOptions, pedseg_predict
 from pedseg_predict.__main__ import main
 
 (KNEE,) = load_domains(["knee"])
@@ -72,6 +75,22 @@ def test_an_image_file_has_no_series_to_choose(tiny_run: Path, tmp_path: Path) -
     write_nifti(make_exam(KNEE, 5)[0], tmp_path / "knee_1.nii.gz")
     assert predict(tmp_path / "knee_1.nii.gz", tiny_run, "--series", "all") == 0
     assert predict(tmp_path / "knee_1.nii.gz", tiny_run, "--series", "1", "--overwrite") == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ({"formats": ("nifti", "png")}, "unknown format 'png': choose of nifti, dicom-seg"),
+        ({"seg_type": "fractional"}, "unknown seg_type 'fractional': choose of binary, labelmap"),
+    ],
+)
+def test_an_output_that_is_not_known_is_refused_before_a_model_is_read(
+    tmp_path: Path, wrong: dict[str, Any], text: str
+) -> None:
+    (tmp_path / "knee_1.nii.gz").touch()
+    options = PredictOptions(model=tmp_path / "none", **wrong)
+    with pytest.raises(UsageError, match=f"^PS-A120: {text}$"):
+        pedseg_predict(tmp_path / "knee_1.nii.gz", tmp_path / "out", options=options)
 
 
 def test_labels_may_be_left_as_the_network_gives_them(tiny_run: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
+from stacks import stack_geometry
 
 from pedseg.volumes.geometry import PLANES, Geometry
 from pedseg.volumes.slice_grid import MIN_OVERLAP, SliceGrid, choose_slice_axis, left_right_axis_of, plan_slices
@@ -62,7 +63,7 @@ def test_the_view_of_each_plane(
 
 def test_the_target_stack_is_centred_on_the_slices() -> None:
     """Padding left and right differs by a pixel at most; pixels lie on voxels where both are 1 mm."""
-    stack = planned((10, 20, 3), window=32).stack_geometry
+    stack = stack_geometry(planned((10, 20, 3), window=32))
     assert (stack.shape, stack.spacing_mm) == ((3, 32, 32), (1.0, 1.0, 1.0))
     np.testing.assert_allclose(stack.to_mm([1, 15.5, 15.5]), [4.5, 9.5, 1])
     np.testing.assert_allclose(stack.to_mm([0, 6, 11]), [9, 19, 0])
@@ -73,7 +74,7 @@ def test_finer_windows_lie_where_they_lay() -> None:
     fine = grid.finer(2)
     assert fine.offsets == tuple((2 * row, 2 * column) for row, column in grid.offsets)
     assert (fine.window, fine.size, fine.spacing_mm) == (128, (380, 300), 0.5)
-    coarse, halves = grid.stack_geometry, fine.stack_geometry
+    coarse, halves = stack_geometry(grid), stack_geometry(fine)
     np.testing.assert_allclose(halves.to_mm([1, 20.5, 40.5]), coarse.to_mm([1, 10, 20]))
 
 

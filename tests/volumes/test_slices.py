@@ -7,6 +7,7 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
+from stacks import stack_geometry
 
 from pedseg.volumes.geometry import Geometry
 from pedseg.volumes.resample import up
@@ -101,7 +102,7 @@ def test_every_storage_order_gives_the_same_windows_and_gets_its_own_labels_back
         np.testing.assert_array_equal(labels_to_windows(np.transpose(labels, order)[step], grid, 4), masks)
         restored = from_windows(windows_to_onehot(masks, 4), grid).labels
         np.testing.assert_array_equal(restored, np.transpose(back, order)[step])
-        np.testing.assert_allclose(grid.stack_geometry.affine, first.stack_geometry.affine, atol=1e-9)
+        np.testing.assert_allclose(stack_geometry(grid).affine, stack_geometry(first).affine, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -158,12 +159,12 @@ def test_overlapping_windows_are_averaged_and_agreeing_ones_leave_no_seam():
     np.testing.assert_allclose(stack[1], probabilities, atol=1e-3)
 
 
-def test_the_stack_geometry_places_every_pixel_to_1e_4_mm():
+def test_windows_hold_every_pixel_at_its_place_to_1e_4_mm():
     shape, spacing = (60, 90, 6), (0.6, 0.45, 2.5)  # whole ratios: a ramp stays a ramp
     geometry = Geometry(shape, _affine(spacing, angles=(0.3, -0.5, 0.2)))
     grid = plan_slices(geometry, slice_axis=2, spacing_mm=1.8, window=32)
     ramp = geometry.to_mm(np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1))
-    stack = grid.stack_geometry
+    stack = stack_geometry(grid)
     n, r, c = 4, 13, 19
     seen = [to_windows(np.ascontiguousarray(ramp[..., axis]), grid)[n, 0, r, c] for axis in range(3)]
     np.testing.assert_allclose(stack.to_mm((n, r, c)), seen, atol=1e-4)
