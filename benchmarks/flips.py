@@ -25,7 +25,7 @@ import torch
 
 from benchmarks.demo import say
 from benchmarks.kill_targets import plain
-from benchmarks.kills import make_place, run_command
+from benchmarks.kills import JOINTS, make_place, run_command
 from pedseg.bundle.checkpoints import check_best
 from pedseg.bundle.generations import Generations
 from pedseg.errors import PedsegError
@@ -96,7 +96,7 @@ def kinds(place: Workspace) -> Iterator[Kept]:
 
     yield Kept("newest checkpoint", newest, state, former)
     yield Kept("its checksum", newest.with_suffix(".sha256"), state, former)
-    domain = next(iter(place.raw("x").parent.iterdir())).name
+    domain = JOINTS[0]
     yield Kept("weights, models/model.pt", fold / WEIGHTS, lambda: weights(fold, domain))
     yield Kept("the same of a begun fold", fold / WEIGHTS, lambda: begun(fold))
     cache = sorted(place.cache("default", domain).glob("*.json"))[0]

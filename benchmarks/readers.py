@@ -16,7 +16,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -137,11 +137,11 @@ def by_dcm2niix(path: Path, scratch: Path, _row: str) -> Iterator[Reading]:
 
 @dataclass(frozen=True)
 class Reader:
-    """How a reader is called, and what must be installed."""
+    """How a reader is called, whose version is told, and what must be installed."""
 
     read: Callable[[Path, Path, str], Iterator[Reading]]
+    package: str
     needs: tuple[str, ...] = ()
-    shown: tuple[str, ...] = field(default=())
 
     @property
     def missing(self) -> str:
@@ -154,18 +154,18 @@ class Reader:
     def version(self) -> str:
         """Of its package."""
         try:
-            return version(self.shown[0])
+            return version(self.package)
         except PackageNotFoundError:
             return "?"
 
 
 READERS = {
-    "pedseg": Reader(by_pedseg, ("pedseg",), ("pedseg",)),
-    "SimpleITK ImageSeriesReader": Reader(by_simpleitk, ("SimpleITK",), ("SimpleITK",)),
-    "MONAI ITKReader": Reader(by_monai("ITKReader"), ("monai", "itk"), ("monai",)),
-    "MONAI PydicomReader": Reader(by_monai("PydicomReader"), ("monai",), ("monai",)),
-    "highdicom get_volume_from_series": Reader(by_highdicom, ("highdicom",), ("highdicom",)),
-    "dcm2niix": Reader(by_dcm2niix, (), ("dcm2niix",)),
+    "pedseg": Reader(by_pedseg, "pedseg", ("pedseg",)),
+    "SimpleITK ImageSeriesReader": Reader(by_simpleitk, "SimpleITK", ("SimpleITK",)),
+    "MONAI ITKReader": Reader(by_monai("ITKReader"), "monai", ("monai", "itk")),
+    "MONAI PydicomReader": Reader(by_monai("PydicomReader"), "monai", ("monai",)),
+    "highdicom get_volume_from_series": Reader(by_highdicom, "highdicom", ("highdicom",)),
+    "dcm2niix": Reader(by_dcm2niix, "dcm2niix"),
 }
 
 

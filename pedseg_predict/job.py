@@ -105,7 +105,7 @@ def choose_domain(plan: Plan, asked: str | None, volume: Volume) -> str:
     if len(plan.domains) == 1:
         return plan.domain_names[0]
     part = str(volume.facts.get("body_part", "")).upper()
-    named = [d.domain.name for d in plan.domains if part in {*d.domain.body_part, d.domain.name.upper()}]
+    named = [d.domain.name for d in plan.domains if d.domain.is_meant_by(part)]
     if len(named) != 1:
         seen = f"Body Part Examined is {told!r}" if (told := part_of_body(part)) else "nothing in the exam tells"
         raise UsageError("PS-A120", f"which of {', '.join(plan.domain_names)}? {seen}: say so with -d")
@@ -187,7 +187,7 @@ def _warned(volume: Volume, plan: Plan, domain: str) -> Volume:
     """The exam with a warning where its header speaks of another joint of the model."""
     part = str(volume.facts.get("body_part", "")).upper()
     others = [d.domain for d in plan.domains if d.domain.name != domain]
-    if not any(part in {*other.body_part, other.name.upper()} for other in others):
+    if not any(other.is_meant_by(part) for other in others):
         return volume
     return replace(volume, notices=(*volume.notices, Notice("PS-W147", f"Body Part Examined is {part}, not {domain}")))
 
@@ -198,9 +198,8 @@ def _segmentation_source(exam: Exam, options: PredictOptions) -> SegmentationSou
         return None
     from pedseg.dicom.segmentation_source import find_source
 
-    choice = exam.choice(options.choice)
-    which = choice.series, choice.echo, choice.phase
-    return find_source(exam.path, series=which[0], echo=which[1], phase=which[2], options=choice.options)
+    which = exam.choice(options.choice)
+    return find_source(exam.path, series=which.series, echo=which.echo, phase=which.phase, options=which.options)
 
 
 def _segmentation_writer(

@@ -55,9 +55,9 @@ def kind(text: str) -> str:
     return text if text.upper() in _KINDS else "another kind"
 
 
-def part_of_body(text: str, *also: str) -> str:
-    """Body Part Examined, where it is a term of the standard or one of the domains' own; else nothing."""
-    return text if text.upper() in BODY_PARTS.union(also) else ""
+def part_of_body(text: str) -> str:
+    """Body Part Examined, where it is a term of the standard; else nothing."""
+    return text if text.upper() in BODY_PARTS else ""
 
 
 def _of_a_scanner(word: str) -> bool:

@@ -104,6 +104,10 @@ class Domain(BaseModel):
             swapped[i], swapped[j] = j, i
         return tuple(swapped)
 
+    def is_meant_by(self, part: str) -> bool:
+        """Whether Body Part Examined speaks of it: one of its own values, or its name."""
+        return part.upper() in {*self.body_part, self.name.upper()}
+
 
 def _refuse_repeats(values: list[str] | list[int], what: str) -> None:
     repeated = sorted({str(v) for v in values if values.count(v) > 1})  # type: ignore[arg-type]

@@ -57,7 +57,8 @@ def versions() -> dict[str, str]:
 
 def _source(facts: dict[str, str | int | float], domain: Domain) -> dict[str, str | int | float]:
     """Facts about the exam; of its body part what a reader knows already."""
-    known = part_of_body(str(facts.get("body_part", "")), *domain.body_part, domain.name.upper())
+    part = str(facts.get("body_part", ""))
+    known = part_of_body(part) or domain.is_meant_by(part)
     return {key: value for key, value in facts.items() if key != "body_part" or known}
 
 

@@ -26,6 +26,12 @@ def test_mirrored_labels_swap_pairs_only():
     assert domain("a").mirrored_labels == (0, 1)
 
 
+def test_a_header_means_a_domain_by_its_values_or_its_name():
+    calf = domain("soleus", body_part=("LEG", "SHIN"))
+    assert [calf.is_meant_by(part) for part in ("SHIN", "leg", "calf", "CALF")] == [True] * 4
+    assert not any(calf.is_meant_by(part) for part in ("", "KNEE", "LE"))
+
+
 def test_source_values_one_or_many():
     one = Structure.model_validate({"name": "a", "color": "#102030", "source_value": 13})
     many = Structure.model_validate({"name": "b", "color": "#102030", "source_value": [14, 26]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,12 @@ def test_the_record_tells_how_far_folds_agree(tiny_run: Path) -> None:
     assert prediction_record(alone, model)["agreement"] is None
     several = Prediction(labels(), ANKLE, (), {}, agreement={"calcaneus": 0.98765432, "tibia_distal": 1.0})
     assert prediction_record(several, model)["agreement"] == {"calcaneus": 0.9877, "tibia_distal": 1.0}
+
+
+def test_of_the_body_part_the_record_repeats_what_is_known(tiny_run: Path) -> None:
+    model, domain = load_model(tiny_run), ANKLE.model_copy(update={"body_part": ("TOETIP",)})
+    told = {}
+    for part in ("KNEE", "TOETIP", "DOE^JANE"):
+        volume = replace(labels(), facts={"body_part": part})
+        told[part] = prediction_record(Prediction(volume, domain, (), {}), model)["source"].get("body_part")
+    assert told == {"KNEE": "KNEE", "TOETIP": "TOETIP", "DOE^JANE": None}
