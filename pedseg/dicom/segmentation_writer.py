@@ -7,6 +7,7 @@ source. What the source lacks is left empty where the standard allows that, and 
 
 from __future__ import annotations
 
+import io
 import re
 import uuid
 import warnings
@@ -27,6 +28,7 @@ from pedseg.domains.domain import Structure
 from pedseg.errors import OutputError
 from pedseg.volumes.geometry import Geometry
 from pedseg.volumes.volume import Volume
+from pedseg.workspace import put_bytes
 
 APART_MM = 0.2
 """Labels lie on even steps, the slices of the SEG where the source's are: up to 0.1 mm off at either end."""
@@ -73,7 +75,8 @@ def write_segmentation(
             fewer viewers read.
 
     Raises:
-        OutputError: PS-A111 the images cannot be referred to, PS-A105 the file does not read back as it was written.
+        OutputError: PS-A111 the images cannot be referred to, PS-A105, PS-A164 the file does not read back as it was
+            written.
     """
     try:
         with warnings.catch_warnings():
@@ -81,10 +84,12 @@ def write_segmentation(
             seg = _segmentation(labels, source, domain, algorithm, kind.upper())
             _take_identity(seg, source.header)
             _settle(seg, source, algorithm)
-            seg.save_as(path, enforce_file_format=True)
+            held = io.BytesIO()  # pydicom's own writing hides a full disk behind an error without a number
+            seg.save_as(held, enforce_file_format=True)
     except PARSE_FAULTS as error:
         text = f"no DICOM SEG can be made of these images ({type(error).__name__})"
         raise OutputError("PS-A111", f"{text}: write --formats nifti") from error
+    put_bytes(path, held.getbuffer())
     if not _same(read_segmentation(path, domain), labels):
         raise OutputError("PS-A105", f"{path.name} does not read back as it was written: the disk may be failing")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import highdicom as hd
@@ -175,11 +176,9 @@ def test_a_file_that_does_not_read_back_is_refused(tmp_path: Path, monkeypatch: 
     labels = labelled(folder)
     whole = Dataset.save_as
 
-    def damaging(self: Dataset, path: Path, **options: object) -> None:
-        whole(self, path, **options)
-        data = bytearray(path.read_bytes())
-        data[-100] ^= 0xFF
-        path.write_bytes(data)
+    def damaging(self: Dataset, stream: BytesIO, **options: object) -> None:
+        whole(self, stream, **options)
+        stream.getbuffer()[-100] ^= 0xFF
 
     monkeypatch.setattr(Dataset, "save_as", damaging)
     with pytest.raises(OutputError, match=r"PS-A105: labels\.dcm does not read back as it was written"):

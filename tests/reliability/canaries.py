@@ -19,7 +19,7 @@ import nibabel as nib
 import numpy as np
 from mr_series import GRID, save
 from pydicom import dcmread
-from pydicom.datadict import DicomDictionary
+from pydicom.datadict import DicomDictionary, RepeatersDictionary, dictionary_keyword
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from segs import described, write_seg
@@ -31,12 +31,16 @@ from pedseg.volumes import Volume
 
 WORD = "ZZPHI"
 DAY, CLOCK, AGE, UID_ROOT = "19730707", "123456.654321", "097Y", "1.2.826.0.1.47110815"
-SEARCHED = (WORD.encode(), DAY.encode(), CLOCK.encode(), UID_ROOT.encode())
+RESHAPED = ("1973-07-07", "1973/07/07", "07.07.1973", "07/07/1973", "12:34:56.654321")
+"""Day and time as a program may write them again."""
+SEARCHED = tuple(text.encode() for text in (WORD, DAY, CLOCK, UID_ROOT, *RESHAPED))
+FILE_META = 2
 TEXT = frozenset(["AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])
-KEPT = frozenset(
-    ["SpecificCharacterSet", "PhotometricInterpretation", "ImageType", "LossyImageCompression", "PixelPresentation"]
-)
-"""Text that decides how pixels are read."""
+DATED = {"DA": DAY, "DT": f"{DAY}{CLOCK}", "TM": CLOCK, "AS": AGE}
+# Not written over: what says how bytes become text and pixels; nor group 0, of messages, which may stand in no file.
+KEPT = frozenset(["SpecificCharacterSet", "PhotometricInterpretation", "ImageType"])
+_AGED = re.compile(rb"(?<![0-9A-Za-z+/])" + AGE.encode() + rb"(?![0-9A-Za-z+/=])")
+"""Four letters occur by accident, but hardly as a word."""
 _BASE64 = re.compile(rb"base64,([A-Za-z0-9+/=]{64,})")
 
 
@@ -45,15 +49,22 @@ def canary(*places: object) -> str:
     return "^".join([WORD, "CANARY", *map(str, places)])
 
 
+def elements() -> dict[int, str]:
+    """Tags of the dictionary that hold text, a date, a time or an age, retired ones too, with their kind.
+
+    Of those that repeat, such as 60xx, one.
+    """
+    repeated = {int(mask.replace("xx", "00").replace("x", "1"), 16): v for mask, v in RepeatersDictionary.items()}
+    entries = {t: (vr, word) for t, (vr, *_, word) in {**DicomDictionary, **repeated}.items()}
+    return {t: vr for t, (vr, word) in entries.items() if vr in TEXT | DATED.keys() and t >> 16 and word not in KEPT}
+
+
 def text_tags() -> Dataset:
-    """Every tag of the dictionary that holds text, a date or a time, private ones, and both inside sequences."""
+    """All of `elements` but the file's own, private ones, and both inside sequences."""
     ds = Dataset()
-    values = {"DA": DAY, "DT": f"{DAY}{CLOCK}", "TM": CLOCK, "AS": AGE}
-    for tag, (vr, _, _, retired, keyword) in DicomDictionary.items():
-        group = tag >> 16
-        if keyword and not retired and keyword not in KEPT and 2 < group < 0x3000 and vr in {*TEXT, *values}:
-            value = values.get(vr) or (f"{WORD}{tag:X}"[:16] if vr in {"AE", "CS", "SH"} else canary(keyword)[:64])
-            ds.add_new(tag, vr, value)
+    for tag, vr in elements().items():
+        if tag >> 16 > FILE_META:
+            ds.add_new(tag, vr, text_of(tag, vr))
     block = ds.private_block(0x0011, f"{WORD} PRIVATE", create=True)
     for offset, vr in enumerate(sorted(TEXT)):
         block.add_new(offset, vr, f"{WORD}P{vr}")
@@ -68,10 +79,19 @@ def text_tags() -> Dataset:
     return ds
 
 
+def text_of(tag: int, vr: str) -> str:
+    """A canary that fits."""
+    short = f"{WORD}{tag:X}"[:16]
+    return DATED.get(vr) or (short if vr in {"AE", "CS", "SH"} else canary(dictionary_keyword(tag))[:64])
+
+
 def mark(path: Path, *, tags: Dataset | None = None) -> None:
     """Put canaries into a DICOM file."""
     ds = dcmread(path)
     ds.update(tags if tags is not None else few_tags())
+    for tag, vr in elements().items():
+        if tag >> 16 == FILE_META:
+            ds.file_meta.add_new(tag, vr, text_of(tag, vr))
     ds.ImageType = ["ORIGINAL", "PRIMARY", "M", f"{WORD}TYPE"]
     for word in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
         ds[word].value = f"{UID_ROOT}.{len(word)}"
@@ -176,7 +196,8 @@ def in_text(text: str) -> list[str]:
 def in_bytes(data: bytes) -> bool:
     """Whether bytes hold a canary, in whatever case, in UTF-8 or UTF-16."""
     low = data.lower()
-    return any(s.lower() in low or s.decode().lower().encode("utf-16-le") in low for s in SEARCHED)
+    words = (s.lower() in low or s.decode().lower().encode("utf-16-le") in low for s in SEARCHED)
+    return any(words) or _AGED.search(data) is not None
 
 
 def unpacked(data: bytes) -> Iterator[bytes]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from masks import boxes, write_masks
 from small_disk import contents, fill, limited_files, mounted
-from tiny import make_exam
+from tiny import copied, make_exam, write_dicom
 
-from pedseg.bundle.generations import Generations
+from pedseg.bundle.generations import Generations, noted_digest
 from pedseg.domains import load_domains
 from pedseg.errors import OutputError
 from pedseg.report.page import Page, Section, Text, write_page
@@ -21,15 +24,17 @@ from pedseg.report.prediction import WriteOptions, write_prediction
 from pedseg.storage.cache import read_entry, write_entry
 from pedseg.volumes import Volume
 from pedseg.volumes.nifti import write_nifti
-from pedseg.workspace import Workspace, write_json
+from pedseg.workspace import Workspace, file_digest, write_json
 from pedseg_evaluate.__main__ import main as evaluate
 from pedseg_phantom.__main__ import main as phantom
 from pedseg_plan.__main__ import main as plan
+from pedseg_predict.__main__ import main as predict
 from pedseg_preprocess.__main__ import main as preprocess
 from pedseg_train.__main__ import main as training
 
 KNEE = load_domains(["knee"])[0]
 TRAIN_MIB = 24
+TOO_LARGE = os.strerror(errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -40,11 +45,13 @@ class Bench:
         disk: where it writes.
         tmp: another folder, with room.
         workspace: planned and in the cache; not to be changed.
+        run: trained.
     """
 
     disk: Path
     tmp: Path
     workspace: Path
+    run: Path
 
     def moved(self, part: str) -> Path:
         """A workspace with one of its folders on the disk, as a link."""
@@ -83,23 +90,33 @@ def evaluation(bench: Bench) -> Again:
     return lambda: evaluate([*words, "-j", "1", "-q", "--overwrite"])
 
 
-COMMANDS: dict[str, tuple[Callable[[Bench], Again], tuple[int, ...]]] = {
-    "phantom": (phantoms, (0, 8, 24)),
-    "plan": (plans, (0, 4, 12)),
-    "preprocess": (cache, (0, 16, 48)),
-    "evaluate": (evaluation, (0, 40, 200)),
+def prediction(bench: Bench, formats: tuple[str, ...]) -> Again:
+    write_dicom(make_exam(KNEE, 9, slices=12)[0], bench.tmp / "exam")
+    words = ["-i", str(bench.tmp / "exam"), "-m", str(bench.run), "-d", "knee", "-o", str(bench.disk / "out")]
+    words += ["--formats", *formats, "--device", "cpu", "-q"]
+    assert predict(words) == 0
+    return lambda: predict([*words, "--overwrite", "--no-postprocess"])
+
+
+COMMANDS: dict[str, tuple[Callable[[Bench], Again], tuple[int, ...], int]] = {
+    "phantom": (phantoms, (0, 8, 24), 1),
+    "plan": (plans, (0, 4, 12), 1),
+    "preprocess": (cache, (0, 16, 48), 1),
+    "evaluate": (evaluation, (0, 40, 200), 1),
+    "predict": (partial(prediction, formats=("nifti",)), (0, 100), 1),
+    "predict a SEG": (partial(prediction, formats=("nifti", "dicom-seg")), (16,), 16),
 }
-"""With the room that is left, in KiB."""
+"""With the room that is left, and the size that no file may pass where nothing is mounted, in KiB."""
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_refuses_and_leaves_what_was_there(
-    command: str, tiny_workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, tiny_workspace: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    begin, rooms = COMMANDS[command]
+    begin, rooms, _ = COMMANDS[command]
     with mounted(tmp_path / "disk", kib=8192) as disk:
         (tmp_path / "there").mkdir()
-        again = begin(Bench(disk, tmp_path / "there", tiny_workspace))
+        again = begin(Bench(disk, tmp_path / "there", tiny_workspace, tiny_run))
         before = contents(disk)
         assert before
         for room in rooms:
@@ -107,7 +124,7 @@ def test_a_command_refuses_and_leaves_what_was_there(
             capsys.readouterr()
             assert again() == 6, room
             said = capsys.readouterr().err.strip().splitlines()[-1]
-            assert said.startswith(f"pedseg_{command}: PS-A106: no space left while writing ")
+            assert said.startswith(f"pedseg_{command.split(maxsplit=1)[0]}: PS-A106: no space left while writing ")
             assert contents(disk) == before
             ballast.unlink()
         assert again() == 0, "with room again"
@@ -115,17 +132,20 @@ def test_a_command_refuses_and_leaves_what_was_there(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_same_where_files_may_not_grow(
-    command: str, tiny_workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, tiny_workspace: Path, tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The system says EFBIG instead of ENOSPC, on any machine, to any user."""
     for name in ("disk", "there"):
         (tmp_path / name).mkdir()
-    again = COMMANDS[command][0](Bench(tmp_path / "disk", tmp_path / "there", tiny_workspace))
+    begin, _, limit = COMMANDS[command]
+    again = begin(Bench(tmp_path / "disk", tmp_path / "there", tiny_workspace, tiny_run))
     before = contents(tmp_path / "disk")
-    with limited_files(1):
+    with limited_files(limit):
         status = again()
     assert status == 6
-    assert f"pedseg_{command}: PS-A105: cannot write " in capsys.readouterr().err
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith(f"pedseg_{command.split(maxsplit=1)[0]}: PS-A105: cannot write ")
+    assert TOO_LARGE in said
     assert contents(tmp_path / "disk") == before
 
 
@@ -150,6 +170,30 @@ def test_training_keeps_a_checkpoint_that_loads(
             assert list(disk.rglob(".*.partial-*")) == []
             ballast.unlink()
         assert training([*words, "--epochs", "6"]) == 0
+
+
+def test_training_keeps_it_where_files_may_not_grow(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not for the first file, or for all but the states; and a new run is none, and has no state."""
+    root = copied(tiny_run.parents[2], tmp_path)
+    fold = root / "runs/default/main/fold_0"
+    words = ["0", "-w", str(root), "--device", "cpu", "--no-test", "-q", "--epochs", "6"]
+    for kib, more in ((1, []), (1000, []), (1000, ["--run", "new"])):
+        with limited_files(kib):
+            status = training([*words, *more])
+        assert status == 6
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said.startswith("pedseg_train: PS-A105: cannot write ")
+        assert TOO_LARGE in said
+        state = Generations(fold).newest()
+        assert state is not None
+        assert state["epoch"] >= 4
+        assert list(root.rglob(".*partial*")) == []
+    new = root / "runs/default/new/fold_0"
+    assert not (new / "run.json").exists()
+    assert [p.name for p in new.rglob("*.pt")] == ["model.pt"]
+    assert noted_digest(new / "models/model.pt") == file_digest(new / "models/model.pt")
 
 
 def test_every_file_fails_alone(tmp_path: Path) -> None:

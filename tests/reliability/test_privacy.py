@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from canaries import (
+    DATED,
+    TEXT,
     WORD,
     canary,
     hits,
@@ -20,6 +22,7 @@ from canaries import (
     write_marked_enhanced,
     write_marked_seg,
 )
+from pydicom import DataElement, dcmread
 from tiny import change_plan, make_exam
 
 import pedseg_evaluate.__main__
@@ -69,6 +72,21 @@ def test_the_canaries_are_in_the_input(tmp_path: Path) -> None:
     found = hits(tmp_path)
     assert sum(line.startswith("inside ") for line in found) == 12 + 1 + 4 + 1 + 1
     assert sum(line.startswith("name of ") for line in found) == 1 + 12 + 1
+
+
+@pytest.mark.parametrize("write", [lambda folder: write_marked(folder, KNEE, 0), write_marked_enhanced])
+def test_every_kind_of_text_is_in_a_file_and_is_found(write: Callable[[Path], object], tmp_path: Path) -> None:
+    write(tmp_path / "exam")
+    ds = dcmread(min(tmp_path.rglob("*.dcm")))
+    held = [e for e in (*ds.file_meta, *ds) if e.VR in TEXT | DATED.keys() and any(map(in_bytes, texts(e)))]
+    assert len({e.tag for e in held if not e.is_private}) >= 1750
+    assert {e.VR for e in held} == TEXT | DATED.keys()
+    assert {e.tag.group for e in held} >= {0x0002, 0x4000, 0x5000, 0x6000}
+
+
+def texts(element: DataElement) -> list[bytes]:
+    """The values of a tag."""
+    return [str(v).encode() for v in ([element.value] if element.VM == 1 else element.value)]
 
 
 def test_prediction_shows_and_writes_no_canary(tmp_path: Path, tiny_run: Path, said: Say) -> None:
