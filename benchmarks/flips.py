@@ -26,12 +26,16 @@ import torch
 from benchmarks.demo import say
 from benchmarks.kill_targets import plain
 from benchmarks.kills import JOINTS, make_place, run_command
+from pedseg.bundle import load_recipe
 from pedseg.bundle.checkpoints import check_best
 from pedseg.bundle.generations import Generations
+from pedseg.bundle.prior import NOTE, load_prior, standing_note
 from pedseg.errors import PedsegError
 from pedseg.inference import load_model
+from pedseg.inference.autoencoder import PRIOR, load_autoencoder
+from pedseg.plan import load_plan
 from pedseg.storage.cache import read_entry
-from pedseg.storage.runs import WEIGHTS
+from pedseg.storage.runs import PLAN, WEIGHTS
 from pedseg.volumes.nifti import read_nifti
 from pedseg.workspace import Workspace
 
@@ -86,7 +90,24 @@ def flip_all(place: Workspace, flips: int, *, seed: int = 0) -> Iterator[tuple[s
 def kinds(place: Workspace) -> Iterator[Kept]:
     """Checkpoints, weights, the slice cache and labels."""
     fold = place.fold("default", "main", "0")
-    generations = Generations(fold)
+    yield from checkpoints(Generations(fold), "newest checkpoint")
+    domain = JOINTS[0]
+    yield Kept("weights, models/model.pt", fold / WEIGHTS, lambda: weights(fold, domain))
+    yield Kept("the same of a begun fold", fold / WEIGHTS, lambda: begun(fold))
+    yield from checkpoints(begun_prior(fold), "newest of an auto-encoder")
+    yield Kept("auto-encoder, models/prior.pt", fold / PRIOR, lambda: autoencoder(fold))
+    yield Kept("the same of a begun fold", fold / PRIOR, lambda: begun_autoencoder(fold))
+    yield Kept("its note, models/prior.json", fold / NOTE, lambda: begun_autoencoder(fold))
+    cache = sorted(place.cache("default", domain).glob("*.json"))[0]
+    for suffix in ("image.npy", "labels.npy", "json"):
+        path = cache.with_name(f"{cache.stem}.{suffix}")
+        yield Kept(f"slice cache, .{suffix}", path, lambda: entry(cache.parent, cache.stem))
+    labels = sorted(place.raw(domain).glob("*/labels.nii.gz"))[0]
+    yield Kept("labels.nii.gz", labels, lambda: nifti(labels))
+
+
+def checkpoints(generations: Generations, kind: str) -> Iterator[Kept]:
+    """The newest of two, which the other may stand in for, and its checksum."""
     states = {int(s["epoch"]): s for path in generations.paths for s in [torch.load(path, weights_only=True)]}
     former = "".join(plain(states[min(states)]))
     newest = generations.paths[max(states) % 2]
@@ -94,17 +115,16 @@ def kinds(place: Workspace) -> Iterator[Kept]:
     def state() -> str:
         return "".join(plain(generations.newest()))
 
-    yield Kept("newest checkpoint", newest, state, former)
+    yield Kept(kind, newest, state, former)
     yield Kept("its checksum", newest.with_suffix(".sha256"), state, former)
-    domain = JOINTS[0]
-    yield Kept("weights, models/model.pt", fold / WEIGHTS, lambda: weights(fold, domain))
-    yield Kept("the same of a begun fold", fold / WEIGHTS, lambda: begun(fold))
-    cache = sorted(place.cache("default", domain).glob("*.json"))[0]
-    for suffix in ("image.npy", "labels.npy", "json"):
-        path = cache.with_name(f"{cache.stem}.{suffix}")
-        yield Kept(f"slice cache, .{suffix}", path, lambda: entry(cache.parent, cache.stem))
-    labels = sorted(place.raw(domain).glob("*/labels.nii.gz"))[0]
-    yield Kept("labels.nii.gz", labels, lambda: nifti(labels))
+
+
+def begun_prior(fold: Path) -> Generations:
+    """States of an auto-encoder's training, which go when it ends: its weights in those of the network's."""
+    generations, weights = Generations(fold, "prior"), torch.load(fold / PRIOR, weights_only=True)
+    for path in Generations(fold).paths:
+        generations.save({**torch.load(path, weights_only=True), "network": weights, "optimizer": {}})
+    return generations
 
 
 def flip(kept: Kept, flips: int, draw: random.Random) -> Counter[str]:
@@ -144,6 +164,17 @@ def begun(fold: Path) -> str:
     state = Generations(fold).newest() or {}
     check_best(fold / WEIGHTS, str(state["best"]))
     return "".join(plain(torch.load(fold / WEIGHTS, weights_only=True)))
+
+
+def autoencoder(fold: Path) -> str:
+    """Of a finished fold, as prediction reads it."""
+    network = load_autoencoder(fold, load_plan(fold / PLAN))
+    return "".join(plain(network.state_dict() if network else {}))
+
+
+def begun_autoencoder(fold: Path) -> str:
+    """Of a fold in training: the note by which it is not trained again, and the weights that note vouches for."""
+    return "".join(plain([standing_note(fold), load_prior(load_recipe(fold)).state_dict()]))
 
 
 def entry(folder: Path, case: str) -> tuple[str, bytes, bytes]:

@@ -11,15 +11,24 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 
 import torch
 
 from pedseg.bundle.generations import Generations
+from pedseg.bundle.prior import NOTE
 from pedseg.errors import PedsegError
+from pedseg.inference.autoencoder import PRIOR
 from pedseg.storage.cache import read_entry
-from pedseg.storage.runs import MANIFEST, WEIGHTS
+from pedseg.storage.runs import MANIFEST, RECORD, WEIGHTS
 from pedseg.workspace import Workspace, file_digest
+
+PARTS = ("test/", "validation/")
+"""Of a fold: its left-out exams."""
+TABLES = ("prior.csv", "log.csv")
+TIMED = (*TABLES, "progress.png", "prior.png", MANIFEST.as_posix(), "tensorboard/*", "models/checkpoint_*")
+"""Files of a fold that tell the time, or hold the digest of one that does."""
 
 
 class LostError(Exception):
@@ -46,6 +55,11 @@ class Target(ABC):
         self.place = place
         self.log = place.root / f"{type(self).__name__.lower()}.log"
         self.expected: Mapping[str, str] = {}
+
+    @property
+    def stage(self) -> str:
+        """Of the job, in which its last process was killed."""
+        return "running"
 
     @property
     @abstractmethod
@@ -125,14 +139,22 @@ class Preprocess(Target):
 
 
 class Train(Target):
-    """The newest checkpoint that loads is at most one epoch behind what the log says."""
+    """Of the stage at hand the newest checkpoint that loads is at most one epoch behind what the log says.
 
-    partials = 16
+    Stages are the auto-encoder's training, the network's, and the prediction of left-out exams. What a stage has kept
+    for good is, from then on, as an unbroken run makes it.
+    """
+
+    partials = 52
+
+    def __init__(self, place: Workspace) -> None:
+        super().__init__(place)
+        self._told_before = 0
 
     @property
     def command(self) -> list[str]:
         """Fold 0."""
-        return ["pedseg_train", "0", "-w", str(self.place.root), "--device", "cpu", "--no-test"]
+        return ["pedseg_train", "0", "-w", str(self.place.root), "--device", "cpu"]
 
     @property
     def made(self) -> Path:
@@ -140,32 +162,42 @@ class Train(Target):
         return self.place.fold("default", "main", "0")
 
     @property
-    def watched(self) -> Path:
-        """Where weights are written."""
-        return self.made / "models"
+    def stage(self) -> str:
+        """By what the process has told and what stands."""
+        if not any(line.startswith("fold 0") for line in self._said()[self._told_before :]):
+            return "start"
+        done = {MANIFEST: "left-out exams", NOTE: "network"}
+        return next((stage for file, stage in done.items() if (self.made / file).is_file()), "auto-encoder")
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """The command, behind what former ones have told."""
+        self._told_before = len(self._said())
+        return super().start()
 
     def look(self) -> None:
-        """Load the newest checkpoint."""
-        said = self.log.read_text("utf-8").splitlines() if self.log.is_file() else []
-        told = max((int(s.split("/")[0].removeprefix("epoch ")) for s in said if s.startswith("epoch ")), default=0)
-        try:
-            state = Generations(self.made).newest()
-        except PedsegError as error:
-            raise LostError(str(error)) from error
-        epoch = int(state["epoch"]) if state else 0
-        if epoch < told - 1:
-            raise LostError(f"epoch {told} was told of, the newest checkpoint is of epoch {epoch}")
+        """Load the newest checkpoints, and hold what was kept for good against the unbroken run."""
+        if not (self.made / NOTE).is_file():
+            self._check_epoch("prior", "prior: epoch ")
+        self._check_epoch("checkpoint", "epoch ")
+        found = self._files()
+        final = {PRIOR.as_posix(), NOTE.as_posix(), *([WEIGHTS.as_posix()] if (self.made / MANIFEST).is_file() else [])}
+        exams = {Path(name).parent.as_posix() for name in found if name.startswith(PARTS)}
+        final = (final & set(found)) | {n for n in self.expected if Path(n).parent.as_posix() in exams}
+        if wrong := sorted(n for n in final if found.get(n) != self.expected.get(n)):
+            raise WrongError(f"kept, but not as an unbroken run makes it: {', '.join(wrong)}")
+        told = {line.split(":")[0].strip() for line in self._said() if line.startswith(tuple(f"  {p}" for p in PARTS))}
+        if lost := sorted(told - exams):
+            raise LostError(f"predictions were told of and are not there: {', '.join(lost)}")
 
     def digests(self) -> dict[str, str]:
-        """Of the best weights, the last weights with the optimiser's state, and the log without its clock."""
+        """Of every file and the last state with the optimiser's, without what tells the time."""
         state = Generations(self.made).newest() or {}
-        with (self.made / "log.csv").open(encoding="utf-8") as stream:
-            rows = [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(stream)]
-        kept = {key: state.get(key) for key in ("epoch", "network", "optimizer")}
+        kept = {key: state.get(key) for key in ("epoch", "network", "optimizer", "discriminator")}
+        tables = {name: self._rows(name) for name in TABLES if (self.made / name).is_file()}
         return {
-            WEIGHTS.as_posix(): file_digest(self.made / WEIGHTS),
+            **self._files(),
             "last state": hashlib.sha256("".join(plain(kept)).encode()).hexdigest(),
-            "log.csv": hashlib.sha256(json.dumps(rows).encode()).hexdigest(),
+            **{name: hashlib.sha256(json.dumps(rows).encode()).hexdigest() for name, rows in tables.items()},
             MANIFEST.as_posix(): str((self.made / MANIFEST).is_file()),
         }
 
@@ -173,6 +205,30 @@ class Train(Target):
         """Former epochs are told of no more."""
         super().clear()
         self.log.unlink(missing_ok=True)
+
+    def _check_epoch(self, stem: str, prefix: str) -> None:
+        said = (line.removeprefix(prefix) for line in self._said() if line.startswith(prefix))
+        told = max((int(line.split("/")[0]) for line in said), default=0)
+        try:
+            state = Generations(self.made, stem).newest()
+        except PedsegError as error:
+            raise LostError(str(error)) from error
+        epoch = int(state["epoch"]) if state else 0
+        if epoch < told - 1:
+            raise LostError(f"{prefix}{told} was told of, the newest {stem} is of epoch {epoch}")
+
+    def _said(self) -> list[str]:
+        return self.log.read_text("utf-8").splitlines() if self.log.is_file() else []
+
+    def _files(self) -> dict[str, str]:
+        """Those that tell no time; of predictions' records what does not."""
+        files = {path.relative_to(self.made).as_posix(): path for path in files_of(self.made)}
+        timeless = {n: path for n, path in files.items() if not any(fnmatch(n, pattern) for pattern in TIMED)}
+        return {n: record_digest(p) if p.name == RECORD else file_digest(p) for n, p in timeless.items()}
+
+    def _rows(self, name: str) -> list[dict[str, str]]:
+        with (self.made / name).open(encoding="utf-8") as stream:
+            return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(stream)]
 
 
 class Predict(Target):
@@ -209,15 +265,19 @@ class Predict(Target):
 
     def digests(self) -> dict[str, str]:
         """Of masks and picture; of the record, what does not tell the time."""
-        record = self.made / "prediction.json"
-        values = json.loads(record.read_text("utf-8")) if record.is_file() else {}
-        clockless = json.dumps({k: v for k, v in values.items() if "second" not in k and k != "created"})
-        return {**super().digests(), record.name: hashlib.sha256(clockless.encode()).hexdigest()}
+        return {**super().digests(), RECORD: record_digest(self.made / RECORD)}
 
 
 def files_of(folder: Path) -> list[Path]:
     """Files that are not partial."""
     return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+
+
+def record_digest(path: Path) -> str:
+    """Of a prediction's record, without what tells the time."""
+    values = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    clockless = json.dumps({k: v for k, v in values.items() if "second" not in k and k != "created"})
+    return hashlib.sha256(clockless.encode()).hexdigest()
 
 
 def plain(value: object) -> Iterator[str]:

@@ -21,10 +21,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from benchmarks.demo import say
 from benchmarks.kill_targets import LostError, Predict, Preprocess, Target, Train, WrongError
-from pedseg.plan import load_plan, save_plan
+from pedseg.plan import Plan, PriorSpec, load_plan, save_plan
+from pedseg.plan.network import AutoencoderSpec
 from pedseg.workspace import Workspace
 
 JOBS = ("preprocess", "train", "predict")
@@ -44,6 +46,7 @@ class Outcome:
         seconds: of an undisturbed run.
         kills, aimed: how many, and how many of them waited for a partial file.
         ended: runs that ended by themselves and were compared.
+        stages: kills in each stage of the job.
         faults: what was found, in words; the kind comes first.
     """
 
@@ -53,6 +56,7 @@ class Outcome:
     ended: int = 0
     lost: int = 0
     wrong: int = 0
+    stages: dict[str, int] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -105,6 +109,8 @@ class Soak:
             code = process.wait(LIMIT_S)
             since = since + 1 if killed else 0
             outcome.kills += killed
+            if killed:
+                outcome.stages[self.target.stage] = outcome.stages.get(self.target.stage, 0) + 1
             outcome.aimed += killed and aimed
             outcome.ended += not killed
             try:
@@ -166,7 +172,8 @@ def soak(place: Workspace, kills: Mapping[str, int], *, seed: int = 0) -> Iterat
         say(
             f"{name:<11}{outcome.kills:4} kills, {outcome.aimed} at partial files (a run: {outcome.seconds:.1f} s):"
             f" {outcome.survived} survived, {outcome.lost} lost, {outcome.wrong} wrong;"
-            f" {outcome.ended} runs ended and were compared"
+            f" {outcome.ended} runs ended and were compared;"
+            f" in which stage: {', '.join(f'{stage} {n}' for stage, n in sorted(outcome.stages.items()))}"
         )
         for fault in outcome.faults:
             say(f"  {fault}")
@@ -181,16 +188,26 @@ def ensure_before(name: str, targets: Mapping[str, Target]) -> None:
 
 
 def make_place(root: Path) -> Workspace:
-    """Phantoms of two joints, three exams each, and a plan for a network of seconds."""
+    """Phantoms of two joints, three exams each, and a plan for a training of seconds with anatomical priors."""
     place = Workspace(root)
     root.mkdir(parents=True)
     small = ["--preset", "demo", "--window", "64", "--epochs", "4"]
     run_command("pedseg_phantom", "-n", 3, "--matrix", 64, "-d", *JOINTS, "-q", "-w", root)
     run_command("pedseg_plan", *small, "-d", *JOINTS, "-q", "-w", root)
     plan = load_plan(place.plan("default").plan)
-    network = plan.network.model_copy(update={"channels": (8, 8, 8, 8, 8)})
-    save_plan(plan.model_copy(update={"network": network}), place.plan("default"))
+    save_plan(plan.model_copy(update=narrow(plan)), place.plan("default"))
     return place
+
+
+def narrow(plan: Plan) -> dict[str, Any]:
+    """The default's objective, msc+mjap, with a network and an auto-encoder of few channels."""
+    channels = (8, 8, 8, 8, 8)
+    prior = PriorSpec(autoencoder=AutoencoderSpec(channels=channels), learning_rate=3e-3, batch=6, epochs=4)
+    return {
+        "network": plan.network.model_copy(update={"channels": channels}),
+        "objective": plan.objective.model_copy(update={"name": "msc+mjap"}),
+        "prior": prior,
+    }
 
 
 def run_command(*words: object) -> None:
@@ -202,7 +219,7 @@ def run_command(*words: object) -> None:
 def partials(folder: Path) -> list[str]:
     """Names of partial files in a folder and the folders in it."""
     try:
-        return [p.name for pattern in (".*partial*", "*/*/.*partial*") for p in folder.glob(pattern)]
+        return [p.name for depth in ("", "*/", "*/*/") for p in folder.glob(f"{depth}.*partial*")]
     except OSError:
         return []
 

@@ -14,7 +14,7 @@ import torch
 
 from pedseg import __version__
 from pedseg.bundle.generations import Generations
-from pedseg.bundle.prior import NOTE
+from pedseg.bundle.prior import NOTE, prior_note
 from pedseg.bundle.recipe import Recipe
 from pedseg.domains import Domain
 from pedseg.errors import ModelError, TrainingError, UsageError
@@ -146,6 +146,7 @@ def finish_fold(recipe: Recipe, best_epoch: int) -> None:
 
     Raises:
         TrainingError: PS-A127 there are no weights.
+        ModelError: PS-A86 the auto-encoder or its note was damaged since it was trained.
     """
     root = recipe.root
     if not (root / WEIGHTS).is_file():
@@ -163,7 +164,7 @@ def finish_fold(recipe: Recipe, best_epoch: int) -> None:
             "torch": torch.__version__,
             "best_epoch": best_epoch,
             "epochs": recipe.plan.schedule.epochs,
-            **({"prior": read_json(root / NOTE, "run pedseg_train again")} if prior else {}),
+            **({"prior": prior_note(root)} if prior else {}),
             "files": {p.relative_to(root).as_posix(): file_digest(p) for p in paths},
         },
     )

@@ -27,7 +27,7 @@ from pedseg.workspace import digest_of, file_digest, write_json
 
 log = logging.getLogger("pedseg.train")
 NOTE = Path("models/prior.json")
-"""Says what `prior.pt` was made from and how well it reconstructs; written behind it."""
+"""Says what `prior.pt` was made from and how well it reconstructs, with a checksum of that; written behind it."""
 
 
 class FoldPrior:
@@ -69,8 +69,9 @@ def run_prior(recipe: Recipe, dataset: SliceDataset, device: torch.device, *, re
     if recipe.plan.shape_prior is None:
         return
     digest = prior_digest(recipe, dataset)
-    if _standing(recipe.root).get("digest") == digest:
+    if standing_note(recipe.root).get("digest") == digest:
         log.info("prior: %s stands", PRIOR.name)
+        Generations(recipe.root, "prior").forget()  # killed behind its note, a training leaves them
         return
     (recipe.root / NOTE).unlink(missing_ok=True)
     begun = Generations(recipe.root, "prior").newest() if resume else None
@@ -131,7 +132,7 @@ def finish_prior(recipe: Recipe, dataset: SliceDataset, network: nn.Module, hist
         "epochs": len(history.rows),
         "dice": {name: None if math.isnan(value) else value for name, value in dice.items()}
     }
-    write_json(recipe.root / NOTE, note)
+    write_json(recipe.root / NOTE, {**note, "checksum": digest_of(note)})
     Generations(recipe.root, "prior").forget()
     log.info("prior: Dice of validation masks reconstructed: %s", ", ".join(f"{k} {v:.3f}" for k, v in dice.items()))
 
@@ -142,20 +143,31 @@ def load_prior(recipe: Recipe) -> MultiDomainAutoencoder:
     Raises:
         ModelError: PS-A86 missing or damaged, PS-A98 more than tensors, PS-A102 not the plan's.
     """
-    if not _standing(recipe.root):
-        raise ModelError("PS-A86", f"{PRIOR} is missing or not the file {NOTE.name} names: run pedseg_train again")
+    prior_note(recipe.root)
     return read_autoencoder(recipe.root, recipe.plan)
 
 
-def _standing(root: Path) -> dict[str, Any]:
-    """The note of an auto-encoder that is whole; empty where there is none."""
+def prior_note(root: Path) -> dict[str, Any]:
+    """What an auto-encoder was made from and how well it reconstructs.
+
+    Raises:
+        ModelError: PS-A86 it or its note is missing or damaged.
+    """
+    if note := standing_note(root):
+        return note
+    raise ModelError("PS-A86", f"{PRIOR} is missing or not the file {NOTE.name} names: run pedseg_train again")
+
+
+def standing_note(root: Path) -> dict[str, Any]:
+    """The note of an auto-encoder, both of them whole; empty where there is none."""
     try:
         note = read_json(root / NOTE, "run pedseg_train again")
     except UsageError:
         return {}
+    if not isinstance(note, dict) or note.pop("checksum", None) != digest_of(note):
+        return {}
     path = root / PRIOR
-    whole = isinstance(note, dict) and path.is_file() and note.get("sha256") == file_digest(path)
-    return note if whole else {}
+    return note if path.is_file() and note.get("sha256") == file_digest(path) else {}
 
 
 def _spec(recipe: Recipe) -> PriorSpec:

@@ -17,6 +17,7 @@ from tiny import change_plan, copied, log_rows
 from pedseg.bundle import (
     FoldPrior,
     Recipe,
+    finish_fold,
     fold_entries,
     load_recipe,
     make_fold,
@@ -184,8 +185,11 @@ def test_the_right_one_is_not_trained_again(
 ) -> None:
     caplog.set_level("INFO", "pedseg")
     recipe = load_recipe(copy)
+    left = copy / "models/prior_odd.pt"  # of a kill behind the note
+    left.touch()
     run_prior(recipe, slices(recipe), CPU)
     assert "prior: prior.pt stands" in caplog.text
+    assert not left.exists()
     change_plan(copy.parents[3], schedule={"learning_rate": 0.5, "epochs": 9}, objective={"prior_weight": 0.7})
     trained(copy.parents[3], "main")
     assert calls == []
@@ -213,6 +217,19 @@ def test_another_fold_or_a_damaged_file_is_trained_again(copy: Path, calls: list
     (copy / "models/prior.pt").write_bytes(b"")
     run_prior(recipe, slices(recipe), CPU)
     assert len(calls) == 2
+
+
+def test_a_note_with_another_figure_is_trained_again_and_sealed_in_no_fold(
+    copy: Path, calls: list[dict[str, Any]]
+) -> None:
+    recipe, path = load_recipe(copy), copy / "models/prior.json"
+    (copy / "models/model.pt").touch()
+    finish_fold(recipe, 1)
+    path.write_text(path.read_text("utf-8").replace('"epochs": 3', '"epochs": 2'), "utf-8")
+    with pytest.raises(ModelError, match=r"PS-A86: .*prior.pt is missing or not the file prior.json names"):
+        finish_fold(recipe, 1)
+    run_prior(recipe, slices(recipe), CPU)
+    assert len(calls) == 1
 
 
 def test_a_fold_whose_objective_needs_none_has_none(tiny_run: Path, calls: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Single bits flipped in checkpoints, the slice cache and labels: every one is detected, or means nothing."""
+"""Single bits flipped in checkpoints, weights, the slice cache and labels: every one is detected, or means nothing."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tiny import copied
 from benchmarks.flips import DETECTED, NO_EFFECT, WRONG, Kept, flip, kinds
 from pedseg.workspace import Workspace
 
-KINDS = 8
+KINDS = 13
 
 
 @pytest.fixture(scope="module")
-def kept(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kept, ...]]:
-    root = copied(tiny_run.parents[2], tmp_path_factory.mktemp("flips"))
+def kept(tiny_shape_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Kept, ...]]:
+    root = copied(tiny_shape_run.parents[2], tmp_path_factory.mktemp("flips"))
     yield tuple(kinds(Workspace(root)))
     shutil.rmtree(root)
 

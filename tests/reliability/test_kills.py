@@ -16,9 +16,9 @@ from pedseg.workspace import Workspace
 
 
 @pytest.fixture
-def place(tiny_run: Path, tmp_path: Path) -> Workspace:
-    """A trained workspace that may be changed."""
-    return Workspace(copied(tiny_run.parents[2], tmp_path))
+def place(tiny_shape_run: Path, tmp_path: Path) -> Workspace:
+    """A workspace, trained with anatomical priors, that may be changed."""
+    return Workspace(copied(tiny_shape_run.parents[2], tmp_path))
 
 
 def test_a_kill_of_preprocessing(place: Workspace) -> None:
@@ -54,7 +54,7 @@ def test_checkpoints_of_two_epochs_ago_and_other_weights_would_be_seen(place: Wo
     target = Train(place)
     target.expected = target.digests()
     target.check_ended(0)
-    target.log.write_text("epoch 4/4: loss 0.1\n", "utf-8")
+    target.log.write_text("prior: epoch 2/2: loss 0.1\nepoch 2/2: loss 0.1\n", "utf-8")
     target.look()
     (even, odd) = Generations(target.made).paths
     even.unlink()
@@ -63,13 +63,48 @@ def test_checkpoints_of_two_epochs_ago_and_other_weights_would_be_seen(place: Wo
     with pytest.raises(LostError, match="PS-A86"):
         target.look()
     odd.unlink()
-    with pytest.raises(LostError, match="epoch 4 was told of, the newest checkpoint is of epoch 0"):
+    with pytest.raises(LostError, match=r"^epoch 2 was told of, the newest checkpoint is of epoch 0"):
         target.look()
     weights = target.made / "models/model.pt"
     state = torch.load(weights, weights_only=True)
     torch.save({k: v + 1 for k, v in state.items()}, weights)
     with pytest.raises(WrongError, match=r"models/model\.pt"):
         target.check_ended(0)
+
+
+def test_an_auto_encoder_that_is_lost_or_another_would_be_seen(place: Workspace) -> None:
+    target = Train(place)
+    target.expected = target.digests()
+    assert {"models/prior.pt", "models/prior.json", "prior.csv"} <= set(target.expected)
+    target.log.write_text("fold 0: training\nprior: epoch 2/2: loss 0.1\n", "utf-8")
+    target.look()
+    (target.made / "run.json").unlink()
+    assert target.stage == "network"
+    weights = target.made / "models/prior.pt"
+    state = torch.load(weights, weights_only=True)
+    torch.save({k: v + 1 for k, v in state.items()}, weights)
+    with pytest.raises(WrongError, match=r"kept, but not as an unbroken run makes it: models/prior\.pt"):
+        target.look()
+    weights.unlink()
+    (target.made / "models/prior.json").unlink()
+    assert target.stage == "auto-encoder"
+    with pytest.raises(LostError, match="prior: epoch 2 was told of, the newest prior is of epoch 0"):
+        target.look()
+
+
+def test_half_a_prediction_of_a_left_out_exam_would_be_seen(place: Workspace) -> None:
+    target = Train(place)
+    exam = target.made / "test/knee/knee_0"
+    exam.mkdir(parents=True)
+    (exam / "labels.nii.gz").touch()
+    target.expected = {**target.digests(), "test/knee/knee_0/prediction.json": ""}
+    with pytest.raises(WrongError, match=r"makes it: test/knee/knee_0/prediction\.json"):
+        target.look()
+    (exam / "labels.nii.gz").unlink()
+    target.log.write_text("fold 0: training\n  test/knee/knee_0: 0.4 s\n", "utf-8")
+    assert target.stage == "left-out exams"
+    with pytest.raises(LostError, match="told of and are not there: test/knee/knee_0"):
+        target.look()
 
 
 def test_half_an_output_and_what_is_left_beside_it_would_be_seen(tmp_path: Path) -> None:
