@@ -121,8 +121,8 @@ def read_exam(exam: Exam, choice: Choice | None = None) -> Volume:
     if is_image_file(exam.path):
         limit = choice.options.max_voxels
         if choice != Choice(options=ReadOptions(max_voxels=limit)):
-            text = f"{exam.path.name} is one image: of the flags of reading and choosing only --max-voxels is for such"
-            raise UsageError("PS-A120", text)
+            text = "--series, --echo, --phase and the flags of reading but --max-voxels are for DICOM"
+            raise UsageError("PS-A120", f"{exam.path.name} is one image: {text}")
         return read_image(exam.path, max_voxels=limit)
     which = choice.series, choice.echo, choice.phase
     return read_volume(exam.path, series=which[0], echo=which[1], phase=which[2], options=choice.options)
