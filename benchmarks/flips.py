@@ -94,7 +94,7 @@ def kinds(place: Workspace) -> Iterator[Kept]:
     domain = JOINTS[0]
     yield Kept("weights, models/model.pt", fold / WEIGHTS, lambda: weights(fold, domain))
     yield Kept("the same of a begun fold", fold / WEIGHTS, lambda: begun(fold))
-    yield from checkpoints(begun_prior(fold), "newest of an auto-encoder")
+    yield next(checkpoints(begun_prior(fold), "newest of an auto-encoder"))
     yield Kept("auto-encoder, models/prior.pt", fold / PRIOR, lambda: autoencoder(fold))
     yield Kept("the same of a begun fold", fold / PRIOR, lambda: begun_autoencoder(fold))
     yield Kept("its note, models/prior.json", fold / NOTE, lambda: begun_autoencoder(fold))

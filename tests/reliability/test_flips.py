@@ -13,7 +13,7 @@ from tiny import copied
 from benchmarks.flips import DETECTED, NO_EFFECT, WRONG, Kept, flip, kinds
 from pedseg.workspace import Workspace
 
-KINDS = 13
+KINDS = 12
 
 
 @pytest.fixture(scope="module")
