@@ -18,7 +18,7 @@ from pedseg.plan import DomainPlan
 from pedseg.schema import parse
 from pedseg.storage.labels import onto_grid, onto_larger_grid, refuse_empty, remap_labels
 from pedseg.storage.segment_names import named_labels, named_values
-from pedseg.text_files import quoted as shown
+from pedseg.text_files import quoted
 from pedseg.volumes import Geometry, Volume
 from pedseg.volumes.nifti import read_image
 from pedseg.workspace import NAME, Workspace, digest_of
@@ -259,7 +259,7 @@ def _check_keys(values: Any) -> None:
     for key in values if isinstance(values, dict) else ():
         near = get_close_matches(key.casefold(), known, n=1, cutoff=MISSPELT)
         if near and key != near[0]:
-            raise UsageError("PS-A96", f"no key {shown(key)!r} is read, did you mean {near[0]!r}? rename it")
+            raise UsageError("PS-A96", f"no key {quoted(key)!r} is read, did you mean {near[0]!r}? rename it")
 
 
 def _nnunet_cases(folder: Path, wanted: str = "*") -> list[Case]:
