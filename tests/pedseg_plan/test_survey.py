@@ -130,11 +130,11 @@ def test_where_a_process_crashed_is_said_before_its_exam_is_listed(
 
 
 def test_memory_is_that_of_the_largest_exam(tmp_path: Path) -> None:
-    """An NRRD whose header is not read counts a voxel a byte."""
+    """A file that does not tell its size counts a voxel a byte."""
     tasks = []
     for name, size in (("a", 100), ("b", 1 << 20), ("c", 50)):
-        (tmp_path / f"{name}.nrrd").write_bytes(bytes(size))
-        tasks.append(Task(Case(name, tmp_path / f"{name}.nrrd", None, name), ANKLE))
+        (tmp_path / f"{name}.img").write_bytes(bytes(size))
+        tasks.append(Task(Case(name, tmp_path / f"{name}.img", None, name), ANKLE))
     assert estimate(tasks).exam == 7.5 / 1024
     assert estimate([]).exam == 0
 
